@@ -1,0 +1,40 @@
+/**
+ * What a handler is given: the request in one shape whatever its version, and the parts of the broker.
+ * A handler answers with a response, or with null where the protocol has none (Produce with acks=0).
+ */
+import type { Config } from '../config/config.ts'
+import type { GroupCoordinator } from '../coordinator/group-coordinator.ts'
+import type { ClusterMetadata } from '../metadata/cluster-metadata.ts'
+import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
+import type { ReplicaManager } from '../replication/replica-manager.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+
+/** The parts of one broker, built by server.ts. */
+export interface BrokerParts {
+  readonly brokerId: number
+  readonly clusterId: string
+  readonly config: Config
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metadata: ClusterMetadata
+  readonly replicas: ReplicaManager
+  readonly groups: GroupCoordinator
+}
+
+export interface RequestContext extends BrokerParts {
+  readonly apiVersion: number
+  /** "" when the client gave none. */
+  readonly clientId: string
+  /** The client's address as the broker sees it. */
+  readonly clientHost: string
+  /** Name of the listener that the request came in by: answers give the addresses of the same one. */
+  readonly listener: string
+  /** Aborted when the connection is gone: whoever waits on its behalf may stop. */
+  readonly signal: AbortSignal
+}
+
+export type Handler<A extends AnyApi> = (
+  request: RequestOf<A>,
+  context: RequestContext,
+) => Promise<ResponseOf<A> | null> | ResponseOf<A> | null
