@@ -1,0 +1,222 @@
+/**
+ * Does the cluster take and give back records? Proved with a record through every broker: the probe's topic has one
+ * partition led by each of them, with up to three replicas; a record is written there with acks=all and read back
+ * from that same broker. Works against any Kafka. Adds one small record a broker to the topic at each run.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { Admin, Consumer, Producer, stringSerializers } from '@platformatic/kafka'
+import type { ClusterMetadata, ClusterPartitionMetadata } from '@platformatic/kafka'
+
+import { explain } from './client-errors.ts'
+import { DeadlineError, withDeadline } from './deadline.ts'
+
+export const PROBE_TOPIC = 'brokerkit-probe'
+
+const MAX_REPLICATION_FACTOR = 3
+const POLL_MS = 50
+
+export interface ProbeOptions {
+  /** `host:port` of some brokers; the others are found through them. */
+  readonly bootstrap: readonly string[]
+  readonly topic?: string
+  /** Waits until this many brokers are registered. Without it: whoever is there. */
+  readonly expectedBrokers?: number
+  readonly timeoutMs?: number
+  /** Called as soon as a broker has passed. */
+  readonly onBroker?: (passed: BrokerProbe) => void
+}
+
+export interface BrokerProbe {
+  readonly id: number
+  readonly host: string
+  readonly port: number
+  readonly partition: number
+  readonly offset: number
+  /** From the produce request to the record read back. */
+  readonly elapsedMs: number
+}
+
+export interface ProbeResult {
+  readonly clusterId: string
+  readonly topic: string
+  readonly replicationFactor: number
+  readonly brokers: readonly BrokerProbe[]
+}
+
+/** The cluster did not pass; the message says at which broker and why. */
+export class ProbeError extends Error {
+  override name = 'ProbeError'
+}
+
+/** Writes and reads a record through each broker. Throws ProbeError; ends within `timeoutMs` (default 20 s). */
+export async function probeCluster(options: ProbeOptions): Promise<ProbeResult> {
+  const probe = new Probe(options)
+  try {
+    return await withDeadline(
+      options.timeoutMs ?? 20_000,
+      () => probe.doing,
+      (signal) => probe.run(signal),
+    )
+  } catch (error) {
+    if (error instanceof ProbeError) throw error
+    const reason = error instanceof DeadlineError ? error.message : `${probe.doing}: ${explain(error)}`
+    throw new ProbeError(reason, { cause: error })
+  } finally {
+    await probe.close()
+  }
+}
+
+class Probe {
+  doing = 'connecting'
+  readonly #options: ProbeOptions
+  readonly #topic: string
+  readonly #admin: Admin
+  readonly #producer: Producer<string, string, string, string>
+  readonly #consumer: Consumer
+
+  constructor(options: ProbeOptions) {
+    this.#options = options
+    this.#topic = options.topic ?? PROBE_TOPIC
+    const base = {
+      clientId: 'brokerkit-probe',
+      bootstrapBrokers: [...options.bootstrap],
+      connectTimeout: 2000,
+      timeout: 5000,
+      retries: 10,
+      retryDelay: 200,
+    }
+    this.#admin = new Admin(base)
+    this.#producer = new Producer({ ...base, serializers: stringSerializers })
+    this.#consumer = new Consumer({ ...base, groupId: 'brokerkit-probe' })
+  }
+
+  async run(signal: AbortSignal): Promise<ProbeResult> {
+    const brokers = await this.#waitForBrokers(signal)
+    await this.#createTopic([...brokers.brokers.keys()].toSorted((a, b) => a - b))
+    const metadata = await this.#waitForLeaders(signal)
+    const passed: BrokerProbe[] = []
+    for (const id of [...metadata.brokers.keys()].toSorted((a, b) => a - b)) {
+      const result = await this.#throughBroker(metadata, id)
+      passed.push(result)
+      this.#options.onBroker?.(result)
+    }
+    return {
+      clusterId: metadata.id,
+      topic: this.#topic,
+      replicationFactor: metadata.topics.get(this.#topic)!.partitions[0]!.replicas.length,
+      brokers: passed,
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#consumer.close(true), this.#producer.close(true), this.#admin.close()])
+  }
+
+  async #waitForBrokers(signal: AbortSignal): Promise<ClusterMetadata> {
+    const expected = this.#options.expectedBrokers ?? 1
+    this.doing = `asking ${this.#options.bootstrap.join(',')} for the brokers of the cluster`
+    for (;;) {
+      const metadata = await this.#metadata([])
+      if (metadata.brokers.size >= expected) return metadata
+      const present = [...metadata.brokers.keys()].join(', ')
+      this.doing = `waiting for ${expected} brokers; registered: ${present || 'none'}`
+      await sleep(POLL_MS, undefined, { signal })
+    }
+  }
+
+  /** Partition i is led by the i-th broker and followed by those after it. */
+  async #createTopic(brokerIds: readonly number[]): Promise<void> {
+    this.doing = `creating topic ${this.#topic}`
+    const replicas = Math.min(MAX_REPLICATION_FACTOR, brokerIds.length)
+    const assignments = brokerIds.map((_id, partition) => ({
+      partition,
+      brokers: Array.from(
+        { length: replicas },
+        (_unused, index) => brokerIds[(partition + index) % brokerIds.length]!,
+      ),
+    }))
+    try {
+      await this.#admin.createTopics({ topics: [this.#topic], partitions: -1, replicas: -1, assignments })
+    } catch (error) {
+      if (!explain(error).includes('TOPIC_ALREADY_EXISTS')) throw error
+    }
+  }
+
+  /** A new topic's leaders are known a moment later; after a failure leadership comes back in a while. */
+  async #waitForLeaders(signal: AbortSignal): Promise<ClusterMetadata> {
+    for (;;) {
+      this.doing = `waiting for the leaders of ${this.#topic}`
+      const metadata = await this.#metadata([this.#topic])
+      const partitions = metadata.topics.get(this.#topic)?.partitions ?? []
+      const idle = [...metadata.brokers.keys()].filter(
+        (id) => !partitions.some(({ leader }) => leader === id),
+      )
+      if (idle.length === 0) return metadata
+      this.doing = `broker ${idle.join(', ')} leads no partition of ${this.#topic} (${describeLeaders(partitions)})`
+      await sleep(POLL_MS, undefined, { signal })
+    }
+  }
+
+  async #throughBroker(metadata: ClusterMetadata, id: number): Promise<BrokerProbe> {
+    const { host, port } = metadata.brokers.get(id)!
+    const topic = metadata.topics.get(this.#topic)!
+    const partition = topic.partitions.findIndex(({ leader }) => leader === id)
+    const where = `broker ${id} (${host}:${port})`
+    const value = `probe ${randomUUID()}`
+    const startedAt = performance.now()
+    this.doing = `writing to ${where}, ${this.#topic}-${partition}, with acks=all`
+    const sent = await this.#producer.send({
+      acks: -1,
+      messages: [{ topic: this.#topic, partition, key: `broker-${id}`, value }],
+    })
+    const offset = sent.offsets?.[0]?.offset ?? 0n
+    this.doing = `reading from ${where}, ${this.#topic}-${partition} at offset ${offset}`
+    const read = await this.#read(id, topic.id, partition, offset)
+    if (read !== value) {
+      const found = read === undefined ? 'nothing' : JSON.stringify(read.slice(0, 80))
+      throw new ProbeError(`${where} gave back ${found} at ${this.#topic}-${partition} offset ${offset}`)
+    }
+    return { id, host, port, partition, offset: Number(offset), elapsedMs: performance.now() - startedAt }
+  }
+
+  /** The value at `offset` as that broker serves it. */
+  async #read(node: number, topicId: string, partition: number, offset: bigint): Promise<string | undefined> {
+    const response = await this.#consumer.fetch({
+      node,
+      maxWaitTime: 2000,
+      minBytes: 1,
+      maxBytes: 1024 * 1024,
+      isolationLevel: 0,
+      topics: [
+        {
+          topicId,
+          partitions: [
+            {
+              partition,
+              currentLeaderEpoch: -1,
+              fetchOffset: offset,
+              lastFetchedEpoch: -1,
+              partitionMaxBytes: 1024 * 1024,
+            },
+          ],
+        },
+      ],
+    })
+    const batches = response.responses[0]?.partitions[0]?.records ?? []
+    return batches
+      .flatMap((batch) => batch.records.map((record) => ({ batch, record })))
+      .find(({ batch, record }) => batch.firstOffset + BigInt(record.offsetDelta) === offset)
+      ?.record.value?.toString()
+  }
+
+  #metadata(topics: string[]): Promise<ClusterMetadata> {
+    return this.#admin.metadata({ topics, forceUpdate: true })
+  }
+}
+
+function describeLeaders(partitions: readonly ClusterPartitionMetadata[]): string {
+  if (partitions.length === 0) return 'it has no partition yet'
+  return `leaders: ${partitions.map(({ leader }, index) => `${index}→${leader === -1 ? 'none' : leader}`).join(', ')}`
+}
