@@ -1,0 +1,117 @@
+/** The rules of cluster.yaml that a schema cannot say: values that must fit each other, and what is too dangerous. */
+import net from 'node:net'
+import { cidrProblem, isAnywhere } from './cidr.ts'
+import type { Checked } from './cluster-file.ts'
+import { pathText, type Mistake, type ValuePath, type YamlSource } from './yaml-source.ts'
+
+type Report = (path: ValuePath, message: string) => void
+
+/** What is wrong in a document whose shape is right. */
+export function ruleMistakes(file: Checked, source: YamlSource): Mistake[] {
+  const mistakes: Mistake[] = []
+  const report: Report = (path, message) =>
+    mistakes.push({ place: source.placeOf(path), message: `${pathText(path)}: ${message}` })
+  checkNodes(file, report)
+  checkAddresses(file, report)
+  checkAws(file, report)
+  checkEtcd(file, report)
+  return mistakes
+}
+
+function checkNodes({ nodes }: Checked, report: Report): void {
+  if (![1, 3, 5].includes(nodes.length)) {
+    report(
+      ['nodes'],
+      `there are ${nodes.length}; a quorum that survives the loss of a node wants 3 or 5 (or 1, which survives none)`,
+    )
+  }
+  for (const field of ['id', 'address', 'sshAddress'] as const) {
+    const seen = new Set<string | number>()
+    for (const [index, node] of nodes.entries()) {
+      const value = node[field]
+      if (value === undefined) continue
+      if (seen.has(value)) {
+        const rule = field === 'id' ? 'node ids must be unique' : 'each node needs its own'
+        report(['nodes', index, field], `${value} is used twice; ${rule}`)
+      }
+      seen.add(value)
+    }
+  }
+}
+
+function checkAddresses({ nodes, aws }: Checked, report: Report): void {
+  for (const [index, { address, hostKeys }] of nodes.entries()) {
+    if (address === undefined && aws === undefined) {
+      report(
+        ['nodes', index],
+        'the node has no address; give its IP address, or an aws section to have machines made',
+      )
+    }
+    if (address !== undefined && aws !== undefined) {
+      report(['nodes', index, 'address'], 'with an aws section the stack assigns the addresses; leave it out')
+    }
+    if (hostKeys !== undefined && aws !== undefined) {
+      report(
+        ['nodes', index, 'hostKeys'],
+        'with an aws section the stack makes the host keys; leave them out',
+      )
+    }
+    if (address !== undefined && nodes.length > 1 && isOwnMachineOnly(address)) {
+      report(
+        ['nodes', index, 'address'],
+        `the other nodes and the clients cannot reach ${address}; give the address of the node in their network`,
+      )
+    }
+  }
+}
+
+function isOwnMachineOnly(address: string): boolean {
+  if (address === 'localhost' || address === '0.0.0.0' || address === '::' || address === '::1') return true
+  return net.isIPv4(address) && address.startsWith('127.')
+}
+
+function checkAws({ aws }: Checked, report: Report): void {
+  if (aws === undefined) return
+  const vpcProblem = cidrProblem(aws.vpcCidr)
+  const prefix = Number(aws.vpcCidr.split('/')[1])
+  if (vpcProblem !== undefined) report(['aws', 'vpcCidr'], vpcProblem)
+  else if (prefix < 16 || prefix > 24) report(['aws', 'vpcCidr'], `${aws.vpcCidr} is not between /16 and /24`)
+  checkRanges('sshFrom', 'ssh')
+  checkRanges('clientsFrom', 'clients')
+  const { sizeGiB, iops, throughputMiBps } = aws.dataVolume
+  if (iops > 500 * sizeGiB) {
+    report(
+      ['aws', 'dataVolume', 'iops'],
+      `${iops} is too much for ${sizeGiB} GiB; gp3 gives at most 500 for each GiB`,
+    )
+  }
+  if (throughputMiBps > iops / 4) {
+    report(
+      ['aws', 'dataVolume', 'throughputMiBps'],
+      `${throughputMiBps} needs at least ${throughputMiBps * 4} iops (gp3 gives a quarter MiB/s for each); there are ${iops}`,
+    )
+  }
+
+  function checkRanges(field: 'sshFrom' | 'clientsFrom', service: 'ssh' | 'clients'): void {
+    for (const [index, range] of aws![field].entries()) {
+      const problem = cidrProblem(range)
+      if (problem !== undefined) report(['aws', field, index], problem)
+      else if (isAnywhere(range) && !aws!.allowAnywhere.includes(service)) {
+        report(
+          ['aws', field, index],
+          `${range} is the whole internet; name your own range, or say allowAnywhere: [${service}] if you mean it`,
+        )
+      }
+    }
+  }
+}
+
+function checkEtcd({ quorum: { etcd } }: Checked, report: Report): void {
+  if (etcd === undefined) return
+  const hasFile = 'file' in etcd
+  const hasVersion = 'version' in etcd || 'sha256' in etcd
+  if (hasFile && hasVersion) report(['quorum', 'etcd'], 'give either version and sha256, or file')
+  else if (!hasFile && !('version' in etcd && 'sha256' in etcd)) {
+    report(['quorum', 'etcd'], 'give version and sha256 (of the release archives), or file')
+  }
+}
