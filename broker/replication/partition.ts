@@ -1,0 +1,508 @@
+/**
+ * One partition on one broker: its log, its role, and the high watermark.
+ *
+ * Invariants
+ * - As leader of an epoch, records are appended under that epoch only; as follower only what the leader of
+ *   the present epoch sent. A change of role waits for the write under way, so that no epoch begins inside
+ *   another's.
+ * - The high watermark never goes back on a leader. It is the lowest end of the log among the ISR, counting
+ *   every replica that may be in it: a change to the ISR that is under way, or whose outcome is unknown,
+ *   counts both ways. It stands still while the ISR has fewer members than min.insync.replicas.
+ * - acks=all is answered when the high watermark has passed the records, so it never depends on the metadata
+ *   quorum: while that is silent the ISR just stays as it is.
+ */
+import type { TopicConfig } from '../config/config.ts'
+import type { PartitionImage } from '../metadata/image.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
+import { type BrokerLiveness, decideIsr, Follower, type IsrView, lowestInSyncOffset } from './isr.ts'
+import { OffsetWaiters } from './waiters.ts'
+
+export type Role = 'leader' | 'follower' | 'none'
+
+/** What a partition needs of the cluster's metadata. */
+export interface PartitionMetadata extends BrokerLiveness {
+  /**
+   * Commits `isr` if the partition's state is still `expected`; false when it is not. Rejects: outcome
+   * unknown.
+   */
+  changeIsr(topic: string, index: number, expected: PartitionImage, isr: readonly number[]): Promise<boolean>
+}
+
+export interface PartitionOptions {
+  readonly brokerId: number
+  readonly log: PartitionLog
+  /** As last checkpointed; 0 when unknown. */
+  readonly highWatermark: number
+  readonly topicConfig: TopicConfig
+  /** `replica.lag.time.max.ms` */
+  readonly lagMaxMs: number
+  readonly metadata: PartitionMetadata
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface AppendOptions {
+  readonly acks: -1 | 0 | 1
+  readonly timeoutMs: number
+  readonly origin?: 'client' | 'coordinator'
+}
+
+/** A follower that fetches, as it identifies itself. */
+export interface FetchingReplica {
+  readonly id: number
+  /** -1 from a follower older than KIP-903. */
+  readonly brokerEpoch: number
+}
+
+export interface PartitionFetch {
+  readonly offset: number
+  /** Epoch of the last record that the reader has; -1 when it does not say. */
+  readonly lastFetchedEpoch: number
+  readonly maxBytes: number
+  /** Return the first batch whole even if it is larger than maxBytes. */
+  readonly minOneBatch: boolean
+  /** undefined for a consumer, who reads up to the high watermark; a follower reads up to the end. */
+  readonly replica: FetchingReplica | undefined
+}
+
+export interface FetchedRecords {
+  readonly records: Buffer | Buffer[]
+  readonly sizeBytes: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+  /** Set when the reader's log has parted from this one: where its last epoch ended here. */
+  readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | undefined
+}
+
+const NO_RECORDS = Buffer.alloc(0)
+
+export class Partition {
+  readonly topic: string
+  readonly index: number
+  readonly topicId: string
+  readonly log: PartitionLog
+  topicConfig: TopicConfig
+  readonly #options: PartitionOptions
+  readonly #logger: Logger
+  readonly #clock: Clock
+  readonly #acks: OffsetWaiters
+  readonly #listeners = new Set<() => void>()
+  #role: Role = 'none'
+  #state: PartitionImage | undefined
+  #highWatermark: number
+  #epochStartOffset = 0
+  #followers = new Map<number, Follower>()
+  /** Whoever may be in the ISR: the committed one and every change whose outcome has not been seen yet. */
+  #maximalIsr = new Set<number>()
+  /**
+   * The state for which an ISR change was proposed last, so that the same is not proposed with every fetch.
+   */
+  #proposedFor: PartitionImage | undefined
+  #proposing = false
+  /** Settles after the last write that was handed to the log. */
+  #lastWrite: Promise<unknown> = Promise.resolve()
+  /** Settles when a take-over of leadership is done; appends wait for it. */
+  #takeOver: Promise<void> | undefined
+
+  constructor(options: PartitionOptions) {
+    this.log = options.log
+    this.topic = options.log.topic
+    this.index = options.log.partition
+    this.topicId = options.log.topicId
+    this.topicConfig = options.topicConfig
+    this.#options = options
+    this.#clock = options.clock
+    this.#logger = options.logger.child({ topic: this.topic, partition: this.index })
+    this.#acks = new OffsetWaiters(options.clock)
+    this.#highWatermark = Math.min(options.highWatermark, options.log.logEndOffset)
+  }
+
+  get role(): Role {
+    return this.#role
+  }
+
+  get isLeader(): boolean {
+    return this.#role === 'leader'
+  }
+
+  /** -1 before the first state. */
+  get leaderEpoch(): number {
+    return this.#state?.leaderEpoch ?? -1
+  }
+
+  /** The state that was applied last. */
+  get state(): PartitionImage | undefined {
+    return this.#state
+  }
+
+  /** Offset up to which every in-sync replica has the log: what consumers may read. */
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  /**
+   * What read_committed consumers may read. There are no transactions, so nothing below the high watermark is
+   * open.
+   */
+  get lastStableOffset(): number {
+    return this.#highWatermark
+  }
+
+  /**
+   * False on a new leader until it knows that what its predecessors acknowledged is below the high watermark.
+   */
+  get highWatermarkIsCurrent(): boolean {
+    return this.#highWatermark >= this.#epochStartOffset
+  }
+
+  /** The smaller of min.insync.replicas and the number of replicas. */
+  get #minInSyncReplicas(): number {
+    return Math.min(this.topicConfig.get('min.insync.replicas'), this.#state?.replicas.length ?? 1)
+  }
+
+  /**
+   * Calls `listener` when the log or the high watermark has grown or the role has changed; the result
+   * unsubscribes.
+   */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  /** Takes over what the quorum has decided. One call at a time. */
+  async apply(state: PartitionImage): Promise<void> {
+    const sameEpoch = this.#state?.leaderEpoch === state.leaderEpoch
+    const wasLeader = this.isLeader
+    this.#state = state
+    this.#maximalIsr = new Set(state.isr)
+    if (state.leader !== this.#options.brokerId) return this.#follow()
+    if (sameEpoch && wasLeader) return this.#isrChanged()
+    this.#takeOver = this.#lead(state)
+    try {
+      await this.#takeOver
+    } finally {
+      this.#takeOver = undefined
+    }
+  }
+
+  /** Ends what the partition does here: its replica has moved, its topic is gone or the broker stops. */
+  async close(): Promise<void> {
+    this.#role = 'none'
+    this.#followers.clear()
+    this.#failWaiters()
+    this.#notify()
+    await this.#settled()
+  }
+
+  async #settled(): Promise<void> {
+    // Whoever made the write hears of its failure; here only its end matters.
+    await this.#lastWrite.catch(() => {})
+  }
+
+  async #lead(state: PartitionImage): Promise<void> {
+    this.#role = 'none'
+    await this.#settled()
+    const now = this.#clock.monotonicMs()
+    this.#epochStartOffset = this.log.logEndOffset
+    this.log.assignEpoch(state.leaderEpoch, this.#epochStartOffset)
+    this.#followers = new Map(
+      state.replicas
+        .filter((id) => id !== this.#options.brokerId)
+        .map((id) => [id, new Follower(id, state.isr.includes(id), now)]),
+    )
+    this.#role = 'leader'
+    this.#logger.info(
+      {
+        leaderEpoch: state.leaderEpoch,
+        isr: state.isr,
+        logEndOffset: this.#epochStartOffset,
+        highWatermark: this.#highWatermark,
+      },
+      'leads the partition',
+    )
+    this.#advanceHighWatermark()
+    this.#notify()
+  }
+
+  async #follow(): Promise<void> {
+    const { leader, leaderEpoch } = this.#state!
+    if (this.isLeader) this.#logger.info({ leader, leaderEpoch }, 'leads the partition no more')
+    this.#role = 'follower'
+    this.#followers.clear()
+    this.#failWaiters()
+    this.#notify()
+    await this.#settled()
+  }
+
+  #failWaiters(): void {
+    this.#acks.fail(() =>
+      this.#notLeader('the leadership moved before every in-sync replica had the records'),
+    )
+  }
+
+  #isrChanged(): void {
+    if (this.#isUnderMinIsr()) {
+      this.#acks.fail(
+        () =>
+          new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', this.#describeIsr('the records are kept, but')),
+      )
+    }
+    this.#advanceHighWatermark()
+    this.reviewIsr()
+  }
+
+  #notLeader(detail: string): KafkaError {
+    return new KafkaError('NOT_LEADER_OR_FOLLOWER', `${this.topic}-${this.index}: ${detail}`)
+  }
+
+  #isUnderMinIsr(): boolean {
+    return (this.#state?.isr.length ?? 0) < this.#minInSyncReplicas
+  }
+
+  #describeIsr(prefix: string): string {
+    const isr = this.#state?.isr.join(', ') ?? ''
+    return `${this.topic}-${this.index}: ${prefix} only brokers [${isr}] are in sync, min.insync.replicas asks for ${this.#minInSyncReplicas}`
+  }
+
+  /**
+   * Appends one batch as leader. Resolves when it is acknowledged as `acks` asks: 0 and 1 by this log, -1 by
+   * the whole ISR. Throws what the log throws, and NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS,
+   * NOT_ENOUGH_REPLICAS_AFTER_APPEND or REQUEST_TIMED_OUT; after the last two the records are in the log and
+   * may yet be committed.
+   */
+  async append(records: Buffer, options: AppendOptions): Promise<AppendInfo> {
+    while (this.#takeOver !== undefined) await this.#takeOver
+    if (!this.isLeader) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
+    if (options.acks === -1 && this.#isUnderMinIsr()) {
+      throw new KafkaError('NOT_ENOUGH_REPLICAS', this.#describeIsr('nothing was appended:'))
+    }
+    const write = this.log.appendAsLeader(
+      records,
+      this.leaderEpoch,
+      options.origin === undefined ? {} : { origin: options.origin },
+    )
+    this.#lastWrite = write
+    const info = await write
+    while (this.#takeOver !== undefined) await this.#takeOver
+    this.#advanceHighWatermark()
+    this.#notify()
+    if (options.acks === -1) await this.#replicated(info.lastOffset + 1, options.timeoutMs)
+    return info
+  }
+
+  async #replicated(endOffset: number, timeoutMs: number): Promise<void> {
+    if (!this.isLeader) throw this.#notLeader('the leadership moved while the records were appended')
+    if (this.#highWatermark < endOffset) {
+      await this.#acks.wait(
+        endOffset,
+        timeoutMs,
+        () =>
+          new KafkaError(
+            'REQUEST_TIMED_OUT',
+            `${this.topic}-${this.index}: after ${timeoutMs} ms the in-sync replicas [${this.#state?.isr.join(', ')}] do not all have the records up to offset ${endOffset - 1}`,
+          ),
+      )
+    }
+    if (this.#isUnderMinIsr()) {
+      throw new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', this.#describeIsr('the records are kept, but'))
+    }
+  }
+
+  /** Where a reader finds nothing more: the end for a follower, the high watermark for a consumer. */
+  readableEnd(replica: FetchingReplica | undefined): number {
+    return replica === undefined ? this.#highWatermark : this.log.logEndOffset
+  }
+
+  /**
+   * Reads whole batches from `offset` on. A follower's offset is taken as its progress: it has everything
+   * before it. Throws OFFSET_OUT_OF_RANGE, and NOT_LEADER_OR_FOLLOWER to a replica that is not one of this
+   * partition's.
+   */
+  fetch(request: PartitionFetch): FetchedRecords {
+    const divergingEpoch = this.#divergence(request.offset, request.lastFetchedEpoch)
+    if (divergingEpoch === undefined) {
+      this.#checkRange(request.offset)
+      if (request.replica !== undefined) this.#recordFetch(request.replica, request.offset)
+    }
+    const upTo = this.readableEnd(request.replica)
+    const nothing = divergingEpoch !== undefined || request.offset >= upTo
+    const read = nothing
+      ? { records: NO_RECORDS, sizeBytes: 0 }
+      : this.log.read(request.offset, request.maxBytes, { upTo, minOneBatch: request.minOneBatch })
+    return {
+      ...read,
+      highWatermark: this.#highWatermark,
+      lastStableOffset: this.lastStableOffset,
+      logStartOffset: this.log.logStartOffset,
+      divergingEpoch,
+    }
+  }
+
+  #divergence(offset: number, lastFetchedEpoch: number): { epoch: number; endOffset: number } | undefined {
+    if (lastFetchedEpoch === -1) return undefined
+    const end = this.log.endOffsetForEpoch(lastFetchedEpoch)
+    if (end.epoch === -1) {
+      throw new KafkaError(
+        'OFFSET_OUT_OF_RANGE',
+        `${this.topic}-${this.index}: the reader's last epoch ${lastFetchedEpoch} is newer than any here (${this.log.latestEpoch})`,
+      )
+    }
+    return end.epoch < lastFetchedEpoch || end.endOffset < offset ? end : undefined
+  }
+
+  #checkRange(offset: number): void {
+    const { logStartOffset, logEndOffset } = this.log
+    if (offset >= logStartOffset && offset <= logEndOffset) return
+    throw new KafkaError(
+      'OFFSET_OUT_OF_RANGE',
+      `${this.topic}-${this.index}: offset ${offset} is outside of the log's ${logStartOffset} to ${logEndOffset}`,
+    )
+  }
+
+  #recordFetch(replica: FetchingReplica, offset: number): void {
+    const follower = this.#followers.get(replica.id)
+    if (follower === undefined) throw this.#notLeader(`broker ${replica.id} is not one of its replicas`)
+    const leaderEnd = this.log.logEndOffset
+    follower.recordFetch(offset, replica.brokerEpoch, leaderEnd, this.#clock.monotonicMs())
+    this.#advanceHighWatermark()
+    const isMember = this.#state!.isr.includes(replica.id)
+    if (isMember ? offset < this.#highWatermark : offset >= this.#highWatermark) this.reviewIsr()
+  }
+
+  /**
+   * Appends what the leader of `leaderEpoch` sent; false, and nothing is done, when that is not the present
+   * leader.
+   */
+  async appendFromLeader(records: Buffer, leaderEpoch: number): Promise<boolean> {
+    if (!this.#isFollowerIn(leaderEpoch)) return false
+    const write = this.log.appendAsFollower(records)
+    this.#lastWrite = write
+    await write
+    return true
+  }
+
+  /** Takes over the leader's high watermark and log start, as far as the log reaches. */
+  async followLeader(
+    leader: { highWatermark: number; logStartOffset: number },
+    leaderEpoch: number,
+  ): Promise<void> {
+    if (!this.#isFollowerIn(leaderEpoch)) return
+    this.#raiseHighWatermark(Math.min(leader.highWatermark, this.log.logEndOffset))
+    const start = Math.min(leader.logStartOffset, this.log.logEndOffset)
+    if (start > this.log.logStartOffset) await this.#write(this.log.raiseLogStartOffset(start))
+  }
+
+  /**
+   * Drops what the leader does not have, given where the reader's last epoch ended there: down to the end of
+   * that epoch here, or of the next lower one when it is unknown here (KIP-279).
+   */
+  async truncateToDivergence(
+    diverging: { epoch: number; endOffset: number },
+    leaderEpoch: number,
+  ): Promise<void> {
+    const own = this.log.endOffsetForEpoch(diverging.epoch)
+    const offset = own.epoch === -1 ? diverging.endOffset : Math.min(own.endOffset, diverging.endOffset)
+    await this.truncateTo(offset, leaderEpoch)
+  }
+
+  /**
+   * Also when nothing lies beyond `offset`: an epoch that began there without a record must be forgotten as
+   * well.
+   */
+  async truncateTo(wantedOffset: number, leaderEpoch: number): Promise<void> {
+    if (!this.#isFollowerIn(leaderEpoch)) return
+    const { logEndOffset } = this.log
+    const offset = Math.min(wantedOffset, logEndOffset)
+    const fields = { offset, logEndOffset, highWatermark: this.#highWatermark, leaderEpoch }
+    if (offset < this.#highWatermark) this.#logger.warn(fields, 'truncates below the high watermark')
+    else this.#logger.info(fields, 'truncates to the leader')
+    this.#highWatermark = Math.min(this.#highWatermark, offset)
+    await this.#write(this.log.truncateTo(offset))
+  }
+
+  /** Drops everything: the leader begins after the end of this log. */
+  async restartAt(offset: number, leaderEpoch: number): Promise<void> {
+    if (!this.#isFollowerIn(leaderEpoch)) return
+    this.#logger.warn(
+      { offset, logEndOffset: this.log.logEndOffset },
+      'drops its log, which ends before the start of the leader',
+    )
+    this.#highWatermark = offset
+    await this.#write(this.log.truncateFullyAndStartAt(offset))
+  }
+
+  #isFollowerIn(leaderEpoch: number): boolean {
+    return this.#role === 'follower' && this.leaderEpoch === leaderEpoch
+  }
+
+  async #write(write: Promise<void>): Promise<void> {
+    this.#lastWrite = write
+    await write
+  }
+
+  #raiseHighWatermark(offset: number): void {
+    if (offset <= this.#highWatermark) return
+    this.#highWatermark = offset
+    this.#acks.reached(offset)
+    this.#notify()
+  }
+
+  #isrView(state: PartitionImage): IsrView {
+    return {
+      leaderId: this.#options.brokerId,
+      replicas: state.replicas,
+      isr: state.isr,
+      followers: this.#followers,
+      highWatermark: this.#highWatermark,
+      leaderEndOffset: this.log.logEndOffset,
+      epochStartOffset: this.#epochStartOffset,
+      nowMs: this.#clock.monotonicMs(),
+      lagMaxMs: this.#options.lagMaxMs,
+      brokers: this.#options.metadata,
+    }
+  }
+
+  #advanceHighWatermark(): void {
+    if (!this.isLeader || this.#state === undefined || this.#isUnderMinIsr()) return
+    this.#raiseHighWatermark(lowestInSyncOffset(this.#isrView(this.#state), this.#maximalIsr))
+  }
+
+  /** Looks at the ISR again, and after a while without an answer proposes once more. */
+  reviewIsrAnew(): void {
+    if (!this.#proposing) this.#proposedFor = undefined
+    this.#advanceHighWatermark()
+    this.reviewIsr()
+  }
+
+  /** Proposes to the quorum the ISR that should be, if it is another one and none is proposed already. */
+  reviewIsr(): void {
+    const state = this.#state
+    if (!this.isLeader || state === undefined || this.#proposedFor === state) return
+    const isr = decideIsr(this.#isrView(state))
+    if (isr !== undefined) void this.#proposeIsr(state, isr)
+  }
+
+  async #proposeIsr(state: PartitionImage, isr: readonly number[]): Promise<void> {
+    this.#proposedFor = state
+    this.#proposing = true
+    for (const id of isr) this.#maximalIsr.add(id)
+    try {
+      const committed = await this.#options.metadata.changeIsr(this.topic, this.index, state, isr)
+      const fields = { from: state.isr, to: isr, leaderEpoch: state.leaderEpoch }
+      if (committed) this.#logger.info(fields, 'changed the in-sync replicas')
+      else this.#logger.debug(fields, 'another change to the partition came first')
+    } catch (error) {
+      this.#logger.warn({ error, from: state.isr, to: isr }, 'cannot change the in-sync replicas')
+    } finally {
+      this.#proposing = false
+    }
+  }
+}

@@ -1,0 +1,386 @@
+/**
+ * The partitions of this broker, kept as the metadata image says: a log for each replica that is assigned
+ * here, a leader or follower of the epoch that the quorum decided, and nothing of topics that are gone.
+ *
+ * Each partition is reconciled by one task at a time, which compares what is there with the latest image
+ * until they agree; images that come meanwhile are simply the next thing to agree with. A topic that was
+ * deleted and created again is told apart by its id, so that old records are never served under the new one.
+ */
+import type { Config } from '../config/config.ts'
+import type { ClusterMetadata } from '../metadata/cluster-metadata.ts'
+import type {
+  BrokerRegistration,
+  ImageDelta,
+  MetadataImage,
+  PartitionImage,
+  TopicImage,
+} from '../metadata/image.ts'
+import type { Peer } from '../network/peer.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { LogManager } from '../storage/log-manager.ts'
+import type { PartitionLog } from '../storage/partition-log.ts'
+import { FollowerFetcher } from './follower-fetcher.ts'
+import { Partition, type PartitionMetadata, type Role } from './partition.ts'
+
+/** The ISR is looked at this often at least, and at half of `replica.lag.time.max.ms` where that is less. */
+const MAX_ISR_REVIEW_MS = 1000
+/** A partition whose log cannot be made or taken over is tried again after this. */
+const RETRY_MS = 1000
+/** An ISR change is not even tried when the quorum has not answered for this long. */
+const QUORUM_SILENT_MS = 3000
+
+export interface LeadershipChange {
+  readonly topic: string
+  readonly index: number
+  /** none: the replica is not here any more. */
+  readonly role: Role
+  readonly leaderEpoch: number
+}
+
+export interface ReplicaManagerOptions {
+  readonly brokerId: number
+  /** Epoch of this broker's present registration. */
+  readonly brokerEpoch: () => number
+  readonly config: Config
+  readonly logs: LogManager
+  readonly metadata: ClusterMetadata
+  readonly peers: (broker: BrokerRegistration) => Peer
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export class ReplicaManager {
+  readonly #options: ReplicaManagerOptions
+  readonly #logger: Logger
+  /** By topic and index, as the log directories are. */
+  readonly #partitions = new Map<string, Partition>()
+  readonly #tasks = new Map<string, Promise<void>>()
+  /** By the id of the leader that is followed. */
+  readonly #fetchers = new Map<number, FollowerFetcher>()
+  readonly #listeners = new Set<(change: LeadershipChange) => void>()
+  readonly #partitionMetadata: PartitionMetadata
+  #unsubscribe: () => void = () => {}
+  readonly #cancelTimers: (() => void)[] = []
+  #closed = false
+
+  constructor(options: ReplicaManagerOptions) {
+    this.#options = options
+    this.#logger = options.logger.child({ part: 'replication' })
+    const { metadata } = options
+    this.#partitionMetadata = {
+      epoch: (id) => metadata.image.brokers.get(id)?.epoch,
+      shuttingDown: (id) => metadata.image.brokers.get(id)?.shuttingDown ?? false,
+      changeIsr: (topic, index, expected, isr) => this.#changeIsr(topic, index, expected, isr),
+    }
+  }
+
+  /** Follows the image from now on: what it says of this broker's replicas is made so. */
+  start(): void {
+    const { config, metadata } = this.#options
+    this.#forgetStrays(metadata.image)
+    this.#unsubscribe = metadata.subscribe((image, delta, previous) => this.#onImage(image, delta, previous))
+    this.#every(Math.min(config.get('replica.lag.time.max.ms') / 2, MAX_ISR_REVIEW_MS), () => {
+      for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsrAnew()
+      return Promise.resolve()
+    })
+    this.#every(config.get('replica.high.watermark.checkpoint.interval.ms'), () => this.#checkpoint())
+  }
+
+  partition(topic: string, index: number): Partition | undefined {
+    return this.#partitions.get(keyOf(topic, index))
+  }
+
+  partitions(): Iterable<Partition> {
+    return this.#partitions.values()
+  }
+
+  /**
+   * The partition, led by this broker, in the epoch that the asker knows (-1: it does not say).
+   * Throws UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH.
+   */
+  leader(topic: string, index: number, currentLeaderEpoch = -1): Partition {
+    const state = this.#options.metadata.image.topics.get(topic)?.partitions[index]
+    const partition = this.partition(topic, index)
+    if (state === undefined) {
+      throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `the cluster has no partition ${topic}-${index}`)
+    }
+    if (partition === undefined || !partition.isLeader) {
+      const leader = state.leader === -1 ? 'no broker' : `broker ${state.leader}`
+      throw new KafkaError(
+        'NOT_LEADER_OR_FOLLOWER',
+        `${leader} leads ${topic}-${index}, broker ${this.#options.brokerId} does not`,
+      )
+    }
+    if (currentLeaderEpoch !== -1) checkEpoch(partition, currentLeaderEpoch)
+    return partition
+  }
+
+  /** Calls `listener` after each change of this broker's role for a partition; the result unsubscribes it. */
+  onLeadership(listener: (change: LeadershipChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Stops following and fails whoever waits; the logs are left to their owner. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#unsubscribe()
+    for (const cancel of this.#cancelTimers.splice(0)) cancel()
+    await Promise.all([...this.#fetchers.values()].map((fetcher) => fetcher.close()))
+    await Promise.all(this.#tasks.values())
+    await Promise.all([...this.#partitions.values()].map((partition) => partition.close()))
+    await this.#checkpoint()
+  }
+
+  /** Runs `action` again and again, `periodMs` after it ended last. */
+  #every(periodMs: number, action: () => Promise<void>): void {
+    let cancel = (): void => {}
+    const schedule = (): void => {
+      cancel = this.#options.clock.after(periodMs, () => {
+        void action().finally(() => {
+          if (!this.#closed) schedule()
+        })
+      })
+    }
+    this.#cancelTimers.push(() => cancel())
+    schedule()
+  }
+
+  async #checkpoint(): Promise<void> {
+    const entries = [...this.#partitions.values()].map((partition) => ({
+      topic: partition.topic,
+      partition: partition.index,
+      offset: partition.highWatermark,
+    }))
+    try {
+      await this.#options.logs.checkpointHighWatermarks(entries)
+    } catch (error) {
+      this.#logger.error({ error }, 'cannot write the high watermark checkpoint')
+    }
+  }
+
+  async #changeIsr(
+    topic: string,
+    index: number,
+    expected: PartitionImage,
+    isr: readonly number[],
+  ): Promise<boolean> {
+    const { metadata } = this.#options
+    const silentMs = metadata.silentMs()
+    if (silentMs > QUORUM_SILENT_MS) {
+      throw new Error(`the metadata quorum has not answered for ${Math.round(silentMs)} ms`)
+    }
+    const { leader, leaderEpoch } = expected
+    return metadata.changePartition(topic, index, expected, { leader, leaderEpoch, isr: [...isr] })
+  }
+
+  /**
+   * Logs of topics that were deleted while this broker was down. A quorum that knows no topic at all is more
+   * likely to have lost them than the operator to have deleted the last one just then, so that nothing is
+   * removed on its word.
+   */
+  #forgetStrays(image: MetadataImage): void {
+    const strays = [...this.#options.logs.logs()].filter((log) => !this.#isAssigned(image, log))
+    if (strays.length === 0) return
+    if (image.topics.size === 0) {
+      this.#logger.warn(
+        { logs: strays.length },
+        'the metadata quorum knows no topics, but there are logs here: they are kept',
+      )
+      return
+    }
+    for (const log of strays) this.#reconcile(log.topic, log.partition)
+  }
+
+  #isAssigned(image: MetadataImage, log: PartitionLog): boolean {
+    const topic = image.topics.get(log.topic)
+    if (topic === undefined || topic.id !== log.topicId) return false
+    return topic.partitions[log.partition]?.replicas.includes(this.#options.brokerId) ?? false
+  }
+
+  #onImage(image: MetadataImage, delta: ImageDelta, previous: MetadataImage): void {
+    for (const name of delta.topics) {
+      const topic = image.topics.get(name)
+      const count = Math.max(topic?.partitions.length ?? 0, previous.topics.get(name)?.partitions.length ?? 0)
+      for (let index = 0; index < count; index += 1) {
+        if (topic !== undefined) this.#configure(topic, index)
+        if (this.#differs(image, name, index)) this.#reconcile(name, index)
+      }
+    }
+    if (delta.brokers.size > 0) {
+      for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsr()
+    }
+  }
+
+  #configure(topic: TopicImage, index: number): void {
+    const partition = this.partition(topic.name, index)
+    if (partition === undefined || partition.topicId !== topic.id) return
+    partition.topicConfig = this.#options.config.topic(topic.configs)
+    partition.log.updateConfig(partition.topicConfig)
+  }
+
+  /** What the image wants here; undefined when no replica of the partition is assigned to this broker. */
+  #wanted(
+    image: MetadataImage,
+    name: string,
+    index: number,
+  ): { topic: TopicImage; state: PartitionImage } | undefined {
+    const topic = image.topics.get(name)
+    const state = topic?.partitions[index]
+    if (topic === undefined || !state?.replicas.includes(this.#options.brokerId)) return undefined
+    return { topic, state }
+  }
+
+  #differs(image: MetadataImage, name: string, index: number): boolean {
+    const wanted = this.#wanted(image, name, index)
+    const partition = this.partition(name, index)
+    if (wanted === undefined || partition === undefined) {
+      return (
+        wanted !== undefined || partition !== undefined || this.#options.logs.get(name, index) !== undefined
+      )
+    }
+    return (
+      partition.topicId !== wanted.topic.id || partition.state?.stateRevision !== wanted.state.stateRevision
+    )
+  }
+
+  /** Makes the partition as the latest image wants it; one task for each at a time. */
+  #reconcile(name: string, index: number): void {
+    const key = keyOf(name, index)
+    if (this.#tasks.has(key)) return
+    const task = this.#converge(name, index)
+      .catch((error: unknown) => {
+        this.#logger.error({ error, topic: name, partition: index }, 'cannot set up the partition')
+        this.#options.clock.after(RETRY_MS, () => this.#reconcileIfDifferent(name, index))
+      })
+      .finally(() => {
+        this.#tasks.delete(key)
+      })
+    this.#tasks.set(key, task)
+  }
+
+  #reconcileIfDifferent(name: string, index: number): void {
+    if (!this.#closed && this.#differs(this.#options.metadata.image, name, index))
+      this.#reconcile(name, index)
+  }
+
+  async #converge(name: string, index: number): Promise<void> {
+    while (!this.#closed && this.#differs(this.#options.metadata.image, name, index)) {
+      const wanted = this.#wanted(this.#options.metadata.image, name, index)
+      const partition = this.partition(name, index)
+      if (partition !== undefined && partition.topicId !== wanted?.topic.id) await this.#remove(partition)
+      else if (partition !== undefined && wanted !== undefined) await this.#apply(partition, wanted.state)
+      else await this.#prepareLog(name, index, wanted?.topic)
+    }
+  }
+
+  /**
+   * With no partition here: makes or takes the log of `topic`, and removes one of another topic of that name.
+   */
+  async #prepareLog(name: string, index: number, topic: TopicImage | undefined): Promise<void> {
+    const { logs, config, brokerId, clock } = this.#options
+    const existing = logs.get(name, index)
+    if (existing !== undefined && existing.topicId !== topic?.id) {
+      this.#logger.info(
+        { topic: name, partition: index, topicId: existing.topicId },
+        'deletes the log of a deleted topic',
+      )
+      return logs.delete(name, index)
+    }
+    if (topic === undefined) return
+    const topicConfig = config.topic(topic.configs)
+    const log = existing ?? (await logs.create(name, index, topic.id, topicConfig))
+    log.updateConfig(topicConfig)
+    const partition = new Partition({
+      brokerId,
+      log,
+      topicConfig,
+      highWatermark: existing === undefined ? 0 : logs.highWatermark(name, index),
+      lagMaxMs: config.get('replica.lag.time.max.ms'),
+      metadata: this.#partitionMetadata,
+      clock,
+      logger: this.#logger,
+    })
+    this.#partitions.set(keyOf(name, index), partition)
+  }
+
+  async #apply(partition: Partition, state: PartitionImage): Promise<void> {
+    const before = {
+      role: partition.role,
+      leaderEpoch: partition.leaderEpoch,
+      leader: partition.state?.leader,
+    }
+    const moved =
+      before.role === 'none' || before.leaderEpoch !== state.leaderEpoch || before.leader !== state.leader
+    if (moved) this.#unfollow(partition)
+    await partition.apply(state)
+    if (partition.role === 'follower' && moved && state.leader !== -1) this.#follow(partition, state.leader)
+    if (partition.role !== before.role || before.leaderEpoch !== state.leaderEpoch) this.#announce(partition)
+  }
+
+  async #remove(partition: Partition): Promise<void> {
+    this.#unfollow(partition)
+    await partition.close()
+    this.#partitions.delete(keyOf(partition.topic, partition.index))
+    this.#announce(partition)
+    await this.#options.logs.delete(partition.topic, partition.index)
+  }
+
+  #announce(partition: Partition): void {
+    const { topic, index, role, leaderEpoch } = partition
+    for (const listener of this.#listeners) listener({ topic, index, role, leaderEpoch })
+  }
+
+  #follow(partition: Partition, leaderId: number): void {
+    let fetcher = this.#fetchers.get(leaderId)
+    if (fetcher === undefined) {
+      fetcher = this.#createFetcher(leaderId)
+      this.#fetchers.set(leaderId, fetcher)
+    }
+    fetcher.follow(partition)
+  }
+
+  #unfollow(partition: Partition): void {
+    for (const [leaderId, fetcher] of this.#fetchers) {
+      fetcher.unfollow(partition)
+      if (fetcher.size > 0) continue
+      this.#fetchers.delete(leaderId)
+      void fetcher.close()
+    }
+  }
+
+  #createFetcher(leaderId: number): FollowerFetcher {
+    const { brokerId, brokerEpoch, config, metadata, peers, clock } = this.#options
+    return new FollowerFetcher({
+      brokerId,
+      brokerEpoch,
+      leaderId,
+      leader: () => metadata.image.brokers.get(leaderId),
+      connect: peers,
+      settings: {
+        waitMaxMs: config.get('replica.fetch.wait.max.ms'),
+        minBytes: config.get('replica.fetch.min.bytes'),
+        partitionMaxBytes: config.get('replica.fetch.max.bytes'),
+        responseMaxBytes: config.get('replica.fetch.response.max.bytes'),
+        backoffMs: config.get('replica.fetch.backoff.ms'),
+      },
+      clock,
+      logger: this.#logger,
+    })
+  }
+}
+
+function keyOf(topic: string, index: number): string {
+  return `${topic}-${index}`
+}
+
+function checkEpoch(partition: Partition, currentLeaderEpoch: number): void {
+  const { topic, index, leaderEpoch } = partition
+  if (currentLeaderEpoch === leaderEpoch) return
+  throw new KafkaError(
+    currentLeaderEpoch < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH',
+    `${topic}-${index} is led in epoch ${leaderEpoch} here, the request says ${currentLeaderEpoch}`,
+  )
+}
