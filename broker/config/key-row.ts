@@ -1,0 +1,109 @@
+/**
+ * One configuration key: its type, default and bounds. `broker-keys.ts` and `topic-keys.ts` are tables of these;
+ * parsing, the types of `config.get(key)`, DescribeConfigs and the warnings about keys come from them.
+ *
+ * 64-bit numbers are doubles here: Java's Long.MAX_VALUE ("never", "no limit") is read as 2^63 and written as Java
+ * writes it.
+ */
+
+export type KeyType = 'boolean' | 'int' | 'short' | 'long' | 'double' | 'string' | 'list'
+
+export interface KeyRow {
+  readonly type: KeyType
+  /** null: not set, which the doc explains. */
+  readonly default: boolean | number | string | readonly string[] | null
+  readonly min?: number
+  readonly max?: number
+  /** The only values allowed; of a list, the only elements. */
+  readonly values?: readonly string[]
+  /** There is no usable default: it must be given. */
+  readonly required?: true
+  readonly doc: string
+}
+
+type Scalar<Row extends KeyRow> = Row['type'] extends 'boolean'
+  ? boolean
+  : Row['type'] extends 'string'
+    ? Text<Row>
+    : Row['type'] extends 'list'
+      ? readonly Text<Row>[]
+      : number
+type Text<Row extends KeyRow> = Row extends { readonly values: readonly (infer Value)[] } ? Value : string
+
+/** The type of a key's value: null only where the default is null and the key is not required. */
+export type ValueOf<Row extends KeyRow> = Row extends { readonly required: true }
+  ? Scalar<Row>
+  : Row['default'] extends null
+    ? Scalar<Row> | null
+    : Scalar<Row>
+
+export type ConfigValue = boolean | number | string | readonly string[] | null
+
+/** What `parseValue` throws: a clause such as `must be at least 1`, to be put behind the key and its value. */
+export class InvalidValueError extends Error {
+  override readonly name = 'InvalidValueError'
+}
+
+export const LONG_MAX = 2 ** 63
+
+const bounds: Readonly<Record<'int' | 'short' | 'long', readonly [number, number]>> = {
+  int: [-(2 ** 31), 2 ** 31 - 1],
+  short: [-(2 ** 15), 2 ** 15 - 1],
+  long: [-LONG_MAX, LONG_MAX],
+}
+
+/** Reads the text form of a value; throws InvalidValueError. Surrounding blanks do not count. */
+export function parseValue(row: KeyRow, text: string): ConfigValue {
+  const trimmed = text.trim()
+  switch (row.type) {
+    case 'boolean':
+      if (/^(true|false)$/i.test(trimmed)) return trimmed.toLowerCase() === 'true'
+      throw new InvalidValueError('must be true or false')
+    case 'string':
+      checkAllowed(row, trimmed)
+      return trimmed
+    case 'list': {
+      const elements = trimmed.split(',').map((element) => element.trim())
+      const list = elements.filter((element) => element !== '')
+      for (const element of list) checkAllowed(row, element)
+      return list
+    }
+    case 'int':
+    case 'short':
+    case 'long':
+    case 'double':
+      return parseNumber(row, row.type, trimmed)
+  }
+}
+
+function parseNumber(row: KeyRow, type: 'int' | 'short' | 'long' | 'double', text: string): number {
+  const isNumber = type === 'double' ? text !== '' && Number.isFinite(Number(text)) : /^[+-]?\d+$/.test(text)
+  if (!isNumber)
+    throw new InvalidValueError(type === 'double' ? 'must be a number' : 'must be a whole number')
+  const value = Number(text)
+  const [lowest, highest] = type === 'double' ? [-Infinity, Infinity] : bounds[type]
+  const min = Math.max(row.min ?? lowest, lowest)
+  const max = Math.min(row.max ?? highest, highest)
+  if (value < min) throw new InvalidValueError(`must be at least ${formatValue(min)}`)
+  if (value > max) throw new InvalidValueError(`must be at most ${formatValue(max)}`)
+  return value
+}
+
+function checkAllowed(row: KeyRow, text: string): void {
+  if (row.values === undefined || row.values.includes(text)) return
+  const last = row.values.at(-1)
+  const others = row.values.slice(0, -1)
+  throw new InvalidValueError(`must be ${others.length === 0 ? '' : `${others.join(', ')} or `}${last}`)
+}
+
+/** The text form, as Java writes it; null for a key that is not set. */
+export function formatValue(value: ConfigValue): string
+export function formatValue(value: ConfigValue | null): string | null
+export function formatValue(value: ConfigValue | null): string | null {
+  if (value === null) return null
+  if (typeof value === 'number') {
+    if (value >= LONG_MAX) return '9223372036854775807'
+    return value <= -LONG_MAX ? '-9223372036854775808' : String(value)
+  }
+  return typeof value === 'object' ? value.join(',') : String(value)
+}
