@@ -54,26 +54,27 @@ const bounds: Readonly<Record<'int' | 'short' | 'long', readonly [number, number
 
 /** Reads the text form of a value; throws InvalidValueError. Surrounding blanks do not count. */
 export function parseValue(row: KeyRow, text: string): ConfigValue {
-  const trimmed = text.trim()
-  switch (row.type) {
-    case 'boolean':
-      if (/^(true|false)$/i.test(trimmed)) return trimmed.toLowerCase() === 'true'
-      throw new InvalidValueError('must be true or false')
-    case 'string':
-      checkAllowed(row, trimmed)
-      return trimmed
-    case 'list': {
-      const elements = trimmed.split(',').map((element) => element.trim())
-      const list = elements.filter((element) => element !== '')
-      for (const element of list) checkAllowed(row, element)
-      return list
-    }
-    case 'int':
-    case 'short':
-    case 'long':
-    case 'double':
-      return parseNumber(row, row.type, trimmed)
-  }
+  return parsers[row.type](row, text.trim())
+}
+
+const parsers: Readonly<Record<KeyType, (row: KeyRow, text: string) => ConfigValue>> = {
+  boolean: parseBoolean,
+  int: (row, text) => parseNumber(row, 'int', text),
+  short: (row, text) => parseNumber(row, 'short', text),
+  long: (row, text) => parseNumber(row, 'long', text),
+  double: (row, text) => parseNumber(row, 'double', text),
+  string: (row, text) => checkAllowed(row, text),
+  list: parseList,
+}
+
+function parseBoolean(_row: KeyRow, text: string): boolean {
+  if (!/^(true|false)$/i.test(text)) throw new InvalidValueError('must be true or false')
+  return text.toLowerCase() === 'true'
+}
+
+function parseList(row: KeyRow, text: string): readonly string[] {
+  const elements = text.split(',').map((element) => element.trim())
+  return elements.filter((element) => element !== '').map((element) => checkAllowed(row, element))
 }
 
 function parseNumber(row: KeyRow, type: 'int' | 'short' | 'long' | 'double', text: string): number {
@@ -89,8 +90,8 @@ function parseNumber(row: KeyRow, type: 'int' | 'short' | 'long' | 'double', tex
   return value
 }
 
-function checkAllowed(row: KeyRow, text: string): void {
-  if (row.values === undefined || row.values.includes(text)) return
+function checkAllowed(row: KeyRow, text: string): string {
+  if (row.values === undefined || row.values.includes(text)) return text
   const last = row.values.at(-1)
   const others = row.values.slice(0, -1)
   throw new InvalidValueError(`must be ${others.length === 0 ? '' : `${others.join(', ')} or `}${last}`)
