@@ -17,19 +17,10 @@ import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
-import { type BrokerLiveness, decideIsr, Follower, type IsrView, lowestInSyncOffset } from './isr.ts'
+import { type FetchingReplica, Leadership, type PartitionMetadata } from './leadership.ts'
 import { OffsetWaiters } from './waiters.ts'
 
 export type Role = 'leader' | 'follower' | 'none'
-
-/** What a partition needs of the cluster's metadata. */
-export interface PartitionMetadata extends BrokerLiveness {
-  /**
-   * Commits `isr` if the partition's state is still `expected`; false when it is not. Rejects: outcome
-   * unknown.
-   */
-  changeIsr(topic: string, index: number, expected: PartitionImage, isr: readonly number[]): Promise<boolean>
-}
 
 export interface PartitionOptions {
   readonly brokerId: number
@@ -48,13 +39,6 @@ export interface AppendOptions {
   readonly acks: -1 | 0 | 1
   readonly timeoutMs: number
   readonly origin?: 'client' | 'coordinator'
-}
-
-/** A follower that fetches, as it identifies itself. */
-export interface FetchingReplica {
-  readonly id: number
-  /** -1 from a follower older than KIP-903. */
-  readonly brokerEpoch: number
 }
 
 export interface PartitionFetch {
@@ -88,21 +72,13 @@ export class Partition {
   topicConfig: TopicConfig
   readonly #options: PartitionOptions
   readonly #logger: Logger
-  readonly #clock: Clock
   readonly #acks: OffsetWaiters
   readonly #listeners = new Set<() => void>()
   #role: Role = 'none'
   #state: PartitionImage | undefined
   #highWatermark: number
-  #epochStartOffset = 0
-  #followers = new Map<number, Follower>()
-  /** Whoever may be in the ISR: the committed one and every change whose outcome has not been seen yet. */
-  #maximalIsr = new Set<number>()
-  /**
-   * The state for which an ISR change was proposed last, so that the same is not proposed with every fetch.
-   */
-  #proposedFor: PartitionImage | undefined
-  #proposing = false
+  /** There while this broker leads the partition. */
+  #leadership: Leadership | undefined
   /** Settles after the last write that was handed to the log. */
   #lastWrite: Promise<unknown> = Promise.resolve()
   /** Settles when a take-over of leadership is done; appends wait for it. */
@@ -115,7 +91,6 @@ export class Partition {
     this.topicId = options.log.topicId
     this.topicConfig = options.topicConfig
     this.#options = options
-    this.#clock = options.clock
     this.#logger = options.logger.child({ topic: this.topic, partition: this.index })
     this.#acks = new OffsetWaiters(options.clock)
     this.#highWatermark = Math.min(options.highWatermark, options.log.logEndOffset)
@@ -126,7 +101,7 @@ export class Partition {
   }
 
   get isLeader(): boolean {
-    return this.#role === 'leader'
+    return this.#leadership !== undefined
   }
 
   /** -1 before the first state. */
@@ -156,7 +131,7 @@ export class Partition {
    * False on a new leader until it knows that what its predecessors acknowledged is below the high watermark.
    */
   get highWatermarkIsCurrent(): boolean {
-    return this.#highWatermark >= this.#epochStartOffset
+    return this.#highWatermark >= (this.#leadership?.epochStartOffset ?? 0)
   }
 
   /** The smaller of min.insync.replicas and the number of replicas. */
@@ -174,17 +149,15 @@ export class Partition {
   }
 
   #notify(): void {
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of this.#listeners) listener()
   }
 
   /** Takes over what the quorum has decided. One call at a time. */
   async apply(state: PartitionImage): Promise<void> {
-    const sameEpoch = this.#state?.leaderEpoch === state.leaderEpoch
-    const wasLeader = this.isLeader
+    const isSameEpoch = this.#state?.leaderEpoch === state.leaderEpoch
     this.#state = state
-    this.#maximalIsr = new Set(state.isr)
-    if (state.leader !== this.#options.brokerId) return this.#follow()
-    if (sameEpoch && wasLeader) return this.#isrChanged()
+    if (state.leader !== this.#options.brokerId) return this.#follow(state)
+    if (isSameEpoch && this.#leadership !== undefined) return this.#stateChanged(this.#leadership, state)
     this.#takeOver = this.#lead(state)
     try {
       await this.#takeOver
@@ -195,11 +168,23 @@ export class Partition {
 
   /** Ends what the partition does here: its replica has moved, its topic is gone or the broker stops. */
   async close(): Promise<void> {
-    this.#role = 'none'
-    this.#followers.clear()
-    this.#failWaiters()
-    this.#notify()
+    this.#stepDown('none')
     await this.#settled()
+  }
+
+  /** From here on nothing is appended under the epoch that ends but the write under way. */
+  #stepDown(role: Role): void {
+    this.#role = role
+    this.#endLeadership()
+    this.#acks.fail(() =>
+      this.#notLeader('its leadership moved before every in-sync replica had the records'),
+    )
+    this.#notify()
+  }
+
+  #endLeadership(): void {
+    this.#leadership?.end()
+    this.#leadership = undefined
   }
 
   async #settled(): Promise<void> {
@@ -208,47 +193,30 @@ export class Partition {
   }
 
   async #lead(state: PartitionImage): Promise<void> {
+    // A leader that goes on in a new epoch keeps its waiters: what they wait for stays in its log.
     this.#role = 'none'
+    this.#endLeadership()
     await this.#settled()
-    const now = this.#clock.monotonicMs()
-    this.#epochStartOffset = this.log.logEndOffset
-    this.log.assignEpoch(state.leaderEpoch, this.#epochStartOffset)
-    this.#followers = new Map(
-      state.replicas
-        .filter((id) => id !== this.#options.brokerId)
-        .map((id) => [id, new Follower(id, state.isr.includes(id), now)]),
-    )
+    this.log.assignEpoch(state.leaderEpoch, this.log.logEndOffset)
+    this.#leadership = new Leadership(state, { ...this.#options, logger: this.#logger })
     this.#role = 'leader'
+    const { leaderEpoch, isr } = state
     this.#logger.info(
-      {
-        leaderEpoch: state.leaderEpoch,
-        isr: state.isr,
-        logEndOffset: this.#epochStartOffset,
-        highWatermark: this.#highWatermark,
-      },
+      { leaderEpoch, isr, logEndOffset: this.log.logEndOffset, highWatermark: this.#highWatermark },
       'leads the partition',
     )
     this.#advanceHighWatermark()
     this.#notify()
   }
 
-  async #follow(): Promise<void> {
-    const { leader, leaderEpoch } = this.#state!
+  async #follow({ leader, leaderEpoch }: PartitionImage): Promise<void> {
     if (this.isLeader) this.#logger.info({ leader, leaderEpoch }, 'leads the partition no more')
-    this.#role = 'follower'
-    this.#followers.clear()
-    this.#failWaiters()
-    this.#notify()
+    this.#stepDown('follower')
     await this.#settled()
   }
 
-  #failWaiters(): void {
-    this.#acks.fail(() =>
-      this.#notLeader('the leadership moved before every in-sync replica had the records'),
-    )
-  }
-
-  #isrChanged(): void {
+  #stateChanged(leadership: Leadership, state: PartitionImage): void {
+    leadership.stateChanged(state)
     if (this.#isUnderMinIsr()) {
       this.#acks.fail(
         () =>
@@ -279,7 +247,7 @@ export class Partition {
    * may yet be committed.
    */
   async append(records: Buffer, options: AppendOptions): Promise<AppendInfo> {
-    while (this.#takeOver !== undefined) await this.#takeOver
+    await this.#takenOver()
     if (!this.isLeader) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
     if (options.acks === -1 && this.#isUnderMinIsr()) {
       throw new KafkaError('NOT_ENOUGH_REPLICAS', this.#describeIsr('nothing was appended:'))
@@ -291,11 +259,15 @@ export class Partition {
     )
     this.#lastWrite = write
     const info = await write
-    while (this.#takeOver !== undefined) await this.#takeOver
+    await this.#takenOver()
     this.#advanceHighWatermark()
     this.#notify()
     if (options.acks === -1) await this.#replicated(info.lastOffset + 1, options.timeoutMs)
     return info
+  }
+
+  async #takenOver(): Promise<void> {
+    while (this.#takeOver !== undefined) await this.#takeOver
   }
 
   async #replicated(endOffset: number, timeoutMs: number): Promise<void> {
@@ -368,13 +340,13 @@ export class Partition {
   }
 
   #recordFetch(replica: FetchingReplica, offset: number): void {
-    const follower = this.#followers.get(replica.id)
-    if (follower === undefined) throw this.#notLeader(`broker ${replica.id} is not one of its replicas`)
-    const leaderEnd = this.log.logEndOffset
-    follower.recordFetch(offset, replica.brokerEpoch, leaderEnd, this.#clock.monotonicMs())
+    const leadership = this.#leadership
+    if (leadership === undefined) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
+    if (!leadership.recordFetch(replica, offset)) {
+      throw this.#notLeader(`broker ${replica.id} is not one of its replicas`)
+    }
     this.#advanceHighWatermark()
-    const isMember = this.#state!.isr.includes(replica.id)
-    if (isMember ? offset < this.#highWatermark : offset >= this.#highWatermark) this.reviewIsr()
+    if (leadership.concernsIsr(replica.id, offset, this.#highWatermark)) this.reviewIsr()
   }
 
   /**
@@ -455,54 +427,21 @@ export class Partition {
     this.#notify()
   }
 
-  #isrView(state: PartitionImage): IsrView {
-    return {
-      leaderId: this.#options.brokerId,
-      replicas: state.replicas,
-      isr: state.isr,
-      followers: this.#followers,
-      highWatermark: this.#highWatermark,
-      leaderEndOffset: this.log.logEndOffset,
-      epochStartOffset: this.#epochStartOffset,
-      nowMs: this.#clock.monotonicMs(),
-      lagMaxMs: this.#options.lagMaxMs,
-      brokers: this.#options.metadata,
-    }
-  }
-
   #advanceHighWatermark(): void {
-    if (!this.isLeader || this.#state === undefined || this.#isUnderMinIsr()) return
-    this.#raiseHighWatermark(lowestInSyncOffset(this.#isrView(this.#state), this.#maximalIsr))
+    if (this.#leadership === undefined || this.#isUnderMinIsr()) return
+    this.#raiseHighWatermark(this.#leadership.replicatedOffset(this.#highWatermark))
   }
 
-  /** Looks at the ISR again, and after a while without an answer proposes once more. */
-  reviewIsrAnew(): void {
-    if (!this.#proposing) this.#proposedFor = undefined
-    this.#advanceHighWatermark()
-    this.reviewIsr()
-  }
-
-  /** Proposes to the quorum the ISR that should be, if it is another one and none is proposed already. */
+  /** Proposes a change to the ISR where one is due. */
   reviewIsr(): void {
-    const state = this.#state
-    if (!this.isLeader || state === undefined || this.#proposedFor === state) return
-    const isr = decideIsr(this.#isrView(state))
-    if (isr !== undefined) void this.#proposeIsr(state, isr)
+    this.#leadership?.reviewIsr(this.#highWatermark)
   }
 
-  async #proposeIsr(state: PartitionImage, isr: readonly number[]): Promise<void> {
-    this.#proposedFor = state
-    this.#proposing = true
-    for (const id of isr) this.#maximalIsr.add(id)
-    try {
-      const committed = await this.#options.metadata.changeIsr(this.topic, this.index, state, isr)
-      const fields = { from: state.isr, to: isr, leaderEpoch: state.leaderEpoch }
-      if (committed) this.#logger.info(fields, 'changed the in-sync replicas')
-      else this.#logger.debug(fields, 'another change to the partition came first')
-    } catch (error) {
-      this.#logger.warn({ error, from: state.isr, to: isr }, 'cannot change the in-sync replicas')
-    } finally {
-      this.#proposing = false
-    }
+  /**
+   * The same from time to time: followers fall behind by doing nothing, and a lost proposal is made again.
+   */
+  reviewIsrAnew(): void {
+    this.#advanceHighWatermark()
+    this.#leadership?.reviewIsrAnew(this.#highWatermark)
   }
 }

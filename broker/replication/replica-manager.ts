@@ -22,7 +22,8 @@ import type { Logger } from '../runtime/logger.ts'
 import type { LogManager } from '../storage/log-manager.ts'
 import type { PartitionLog } from '../storage/partition-log.ts'
 import { FollowerFetcher } from './follower-fetcher.ts'
-import { Partition, type PartitionMetadata, type Role } from './partition.ts'
+import type { PartitionMetadata } from './leadership.ts'
+import { Partition, type Role } from './partition.ts'
 
 /** The ISR is looked at this often at least, and at half of `replica.lag.time.max.ms` where that is less. */
 const MAX_ISR_REVIEW_MS = 1000

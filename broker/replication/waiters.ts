@@ -2,7 +2,7 @@
  * Bounded waits of requests: for the high watermark (acks=all) and for bytes to read (the long poll of
  * Fetch). Each ends by itself at its deadline, so there are never more than there are requests in process.
  */
-import { KafkaError } from '../protocol/errors.ts'
+import type { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 
 interface OffsetWaiter {

@@ -1,0 +1,138 @@
+/**
+ * What a leader keeps during one leader epoch of one partition: how far its followers are, and the in-sync
+ * replica set with the changes to it that are under way. A new epoch begins with a new one.
+ */
+import type { PartitionImage } from '../metadata/image.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { PartitionLog } from '../storage/partition-log.ts'
+import { type BrokerLiveness, decideIsr, Follower, type IsrView, lowestInSyncOffset } from './isr.ts'
+
+/** What a partition needs of the cluster's metadata. */
+export interface PartitionMetadata extends BrokerLiveness {
+  /**
+   * Commits `isr` if the partition's state is still `expected`; false when it is not. Rejects when the
+   * outcome is unknown.
+   */
+  changeIsr(topic: string, index: number, expected: PartitionImage, isr: readonly number[]): Promise<boolean>
+}
+
+/** A follower that fetches, as it identifies itself. */
+export interface FetchingReplica {
+  readonly id: number
+  /** -1 from a follower older than KIP-903. */
+  readonly brokerEpoch: number
+}
+
+export interface LeadershipOptions {
+  readonly brokerId: number
+  readonly log: PartitionLog
+  /** `replica.lag.time.max.ms` */
+  readonly lagMaxMs: number
+  readonly metadata: PartitionMetadata
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export class Leadership {
+  /** Where the log ended when the epoch began: what predecessors may have acknowledged lies before. */
+  readonly epochStartOffset: number
+  readonly #options: LeadershipOptions
+  readonly #followers: ReadonlyMap<number, Follower>
+  #state: PartitionImage
+  /** Whoever may be in the ISR: the committed one, and every change whose outcome has not been seen yet. */
+  #maximalIsr: Set<number>
+  /** The state for which a change was proposed last, so that the same is not proposed with every fetch. */
+  #proposedFor: PartitionImage | undefined
+  #isProposing = false
+  #isOver = false
+
+  constructor(state: PartitionImage, options: LeadershipOptions) {
+    const now = options.clock.monotonicMs()
+    this.#options = options
+    this.#state = state
+    this.#maximalIsr = new Set(state.isr)
+    this.epochStartOffset = options.log.logEndOffset
+    this.#followers = new Map(
+      state.replicas
+        .filter((id) => id !== options.brokerId)
+        .map((id) => [id, new Follower(id, state.isr.includes(id), now)]),
+    )
+  }
+
+  /** The quorum has changed the partition within this epoch; proposals for an earlier state are void. */
+  stateChanged(state: PartitionImage): void {
+    this.#state = state
+    this.#maximalIsr = new Set(state.isr)
+  }
+
+  /** No change to the ISR is proposed any more. */
+  end(): void {
+    this.#isOver = true
+  }
+
+  #view(highWatermark: number): IsrView {
+    const { brokerId, log, clock, lagMaxMs, metadata } = this.#options
+    return {
+      leaderId: brokerId,
+      replicas: this.#state.replicas,
+      isr: this.#state.isr,
+      followers: this.#followers,
+      highWatermark,
+      leaderEndOffset: log.logEndOffset,
+      epochStartOffset: this.epochStartOffset,
+      nowMs: clock.monotonicMs(),
+      lagMaxMs,
+      brokers: metadata,
+    }
+  }
+
+  /** Where the high watermark may go: whoever may be in sync has everything before. */
+  replicatedOffset(highWatermark: number): number {
+    return lowestInSyncOffset(this.#view(highWatermark), this.#maximalIsr)
+  }
+
+  /** `replica` has everything before `offset`. False when it is not one of the partition's replicas. */
+  recordFetch(replica: FetchingReplica, offset: number): boolean {
+    const follower = this.#followers.get(replica.id)
+    if (follower === undefined) return false
+    const { log, clock } = this.#options
+    follower.recordFetch(offset, replica.brokerEpoch, log.logEndOffset, clock.monotonicMs())
+    return true
+  }
+
+  /** Whether a fetch by `replicaId` at `offset` can mean that it joins the ISR, or has to leave it. */
+  concernsIsr(replicaId: number, offset: number, highWatermark: number): boolean {
+    return this.#state.isr.includes(replicaId) ? offset < highWatermark : offset >= highWatermark
+  }
+
+  /** Proposes to the quorum the ISR that should be, unless that was done for the present state already. */
+  reviewIsr(highWatermark: number): void {
+    if (this.#isOver || this.#proposedFor === this.#state) return
+    const isr = decideIsr(this.#view(highWatermark))
+    if (isr !== undefined) void this.#propose(this.#state, isr)
+  }
+
+  /** The same, but a proposal that was not answered, or whose change was never seen, is made once more. */
+  reviewIsrAnew(highWatermark: number): void {
+    if (!this.#isProposing) this.#proposedFor = undefined
+    this.reviewIsr(highWatermark)
+  }
+
+  async #propose(state: PartitionImage, isr: readonly number[]): Promise<void> {
+    const { log, logger, metadata } = this.#options
+    const fields = { from: state.isr, to: isr, leaderEpoch: state.leaderEpoch }
+    this.#proposedFor = state
+    this.#isProposing = true
+    for (const id of isr) this.#maximalIsr.add(id)
+    try {
+      const committed = await metadata.changeIsr(log.topic, log.partition, state, isr)
+      if (committed) logger.info(fields, 'changed the in-sync replicas')
+      else logger.debug(fields, 'another change to the partition came before the in-sync replicas')
+    } catch (error) {
+      logger.warn({ error, ...fields }, 'cannot change the in-sync replicas')
+    } finally {
+      this.#isProposing = false
+    }
+  }
+}
