@@ -24,6 +24,8 @@ export interface ProbeOptions {
   /** Waits until this many brokers are registered. Without it: whoever is there. */
   readonly expectedBrokers?: number
   readonly timeoutMs?: number
+  /** Ends the probe early; its reason is thrown. */
+  readonly cancel?: AbortSignal
   /** Called as soon as a broker has passed. */
   readonly onBroker?: (passed: BrokerProbe) => void
 }
@@ -58,8 +60,10 @@ export async function probeCluster(options: ProbeOptions): Promise<ProbeResult> 
       options.timeoutMs ?? 20_000,
       () => probe.doing,
       (signal) => probe.run(signal),
+      options.cancel,
     )
   } catch (error) {
+    options.cancel?.throwIfAborted()
     if (error instanceof ProbeError) throw error
     const reason = error instanceof DeadlineError ? error.message : `${probe.doing}: ${explain(error)}`
     throw new ProbeError(reason, { cause: error })

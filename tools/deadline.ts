@@ -6,26 +6,31 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Runs `work` and gives up after `timeoutMs` with a DeadlineError. The work is told through the signal, but is not
- * waited for: whoever calls closes what it holds.
+ * Runs `work` and gives up after `timeoutMs` with a DeadlineError, or with the reason of `cancel` when that comes
+ * first. The work is told through its signal, but is not waited for: whoever calls closes what it holds.
  */
 export async function withDeadline<T>(
   timeoutMs: number,
   doing: () => string,
   work: (signal: AbortSignal) => Promise<T>,
+  cancel?: AbortSignal,
 ): Promise<T> {
   const aborter = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const expired = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      const error = new DeadlineError(`gave up after ${Math.round(timeoutMs / 1000)} s: ${doing()}`)
-      aborter.abort(error)
-      reject(error)
-    }, timeoutMs)
-  })
+  const timer = setTimeout(
+    () => aborter.abort(new DeadlineError(`gave up after ${timeoutMs / 1000} s: ${doing()}`)),
+    timeoutMs,
+  )
+  const signal = cancel === undefined ? aborter.signal : AbortSignal.any([aborter.signal, cancel])
   try {
-    return await Promise.race([work(aborter.signal), expired])
+    return await Promise.race([work(signal), rejectOnAbort(signal)])
   } finally {
     clearTimeout(timer)
   }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
