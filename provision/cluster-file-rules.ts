@@ -39,33 +39,29 @@ function checkNodes({ nodes }: Checked, report: Report): void {
   }
 }
 
-function checkAddresses({ nodes, aws }: Checked, report: Report): void {
-  for (const [index, { address, hostKeys }] of nodes.entries()) {
-    if (address === undefined && aws === undefined) {
-      report(
-        ['nodes', index],
-        'the node has no address; give its IP address, or an aws section to have machines made',
-      )
+function checkAddresses({ nodes, aws, ssh }: Checked, report: Report): void {
+  for (const [index, node] of nodes.entries()) {
+    const path = ['nodes', index]
+    if (aws === undefined && node.address === undefined) {
+      report(path, 'the node has no address; give its IP address, or an aws section to have machines made')
     }
-    if (address !== undefined && aws !== undefined) {
-      report(['nodes', index, 'address'], 'with an aws section the stack assigns the addresses; leave it out')
+    for (const field of aws === undefined ? [] : Object.keys(node).filter((key) => key !== 'id')) {
+      report([...path, field], 'with an aws section the stack decides this; leave it out')
     }
-    if (hostKeys !== undefined && aws !== undefined) {
+    if (aws === undefined && nodes.length > 1 && isOwnMachineOnly(node.address)) {
       report(
-        ['nodes', index, 'hostKeys'],
-        'with an aws section the stack makes the host keys; leave them out',
-      )
-    }
-    if (address !== undefined && nodes.length > 1 && isOwnMachineOnly(address)) {
-      report(
-        ['nodes', index, 'address'],
-        `the other nodes and the clients cannot reach ${address}; give the address of the node in their network`,
+        [...path, 'address'],
+        `the other nodes and the clients cannot reach ${node.address}; give the address of the node in their network`,
       )
     }
   }
+  if (aws !== undefined && ssh.port !== 22) {
+    report(['ssh', 'port'], 'the machines that the stack makes listen on 22; leave it out')
+  }
 }
 
-function isOwnMachineOnly(address: string): boolean {
+function isOwnMachineOnly(address: string | undefined): boolean {
+  if (address === undefined) return false
   if (address === 'localhost' || address === '0.0.0.0' || address === '::' || address === '::1') return true
   return net.isIPv4(address) && address.startsWith('127.')
 }

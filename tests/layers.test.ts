@@ -47,7 +47,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that one part needs are met in one file; the rest of the part knows only our own type. */
 const packageHomes: Readonly<Record<string, readonly string[]>> = {
-  ssh2: ['provision/host.ts'],
+  ssh2: ['provision/host.ts', 'stacks/host-keys.ts'],
   '@node-rs/crc32': ['broker/protocol/crc32c.ts'],
   pino: ['broker/runtime/logger.ts'],
   'prom-client': ['broker/runtime/metrics.ts'],

@@ -1,0 +1,26 @@
+/**
+ * The program that the cdktf command line runs: cluster.yaml in, Terraform's JSON in cdktf.out/stacks/<cluster> out.
+ * The only file of the stacks that reads the environment: CLUSTER_FILE names another file than cluster.yaml.
+ */
+import { App } from 'cdktf'
+import { clusterFolder, stateFile } from '../provision/inventory.ts'
+import { ClusterFileError, readClusterFile } from '../provision/cluster-file.ts'
+import { ClusterStack } from './cluster-stack.ts'
+import { ensureHostKeys } from './host-keys.ts'
+import { readSettings, SettingsError } from './settings.ts'
+
+try {
+  const file = await readClusterFile(process.env['CLUSTER_FILE'] ?? 'cluster.yaml')
+  const settings = await readSettings(file)
+  const hostKeys = await ensureHostKeys(
+    clusterFolder(file),
+    settings.nodes.map(({ name }) => name),
+  )
+  const app = new App()
+  new ClusterStack(app, settings, hostKeys, stateFile(file))
+  app.synth()
+} catch (error) {
+  if (!(error instanceof ClusterFileError || error instanceof SettingsError)) throw error
+  console.error(error.message)
+  process.exitCode = 1
+}
