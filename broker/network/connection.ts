@@ -1,0 +1,158 @@
+/**
+ * One client's connection: reads frames, has each served, writes the answers.
+ * One request is in process at a time, so answers leave in the order of the requests. While one is in process, or
+ * while the client does not read its answers, the socket is not read: a fast sender waits in its own buffers.
+ */
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { MalformedFrameError } from '../protocol/reader.ts'
+import { FrameReader } from './frame-reader.ts'
+
+/** What whoever serves a request may know of the connection. */
+export interface ConnectionInfo {
+  /** The client's address. */
+  readonly clientHost: string
+  /** Name of the listener that it came in by. */
+  readonly listener: string
+  /** Aborted when the connection is gone. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Turns a request into the frame of its answer; null when it has none. Rejecting closes the connection: with
+ * MalformedFrameError when the client broke the protocol, with anything else when it cannot be answered.
+ */
+export type Serve = (frame: Buffer, connection: ConnectionInfo) => Promise<readonly Buffer[] | null>
+
+export interface ConnectionOptions {
+  readonly socket: Duplex
+  readonly clientHost: string
+  readonly listener: string
+  readonly serve: Serve
+  readonly maxFrameBytes: number
+  /** Negative: never. */
+  readonly maxIdleMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Called once, when the connection is gone. */
+  readonly onClose: () => void
+}
+
+export class Connection {
+  readonly #options: ConnectionOptions
+  readonly #socket: Duplex
+  readonly #reader: FrameReader
+  readonly #logger: Logger
+  readonly #gone = new AbortController()
+  readonly #info: ConnectionInfo
+  /** Received and not yet served: at most what one chunk of the socket held. */
+  #waiting: Buffer[] = []
+  #serving = false
+  #closing = false
+  #lastActiveMs: number
+  #cancelIdleCheck: () => void = () => {}
+
+  constructor(options: ConnectionOptions) {
+    const { socket, clientHost, listener } = options
+    this.#options = options
+    this.#socket = socket
+    this.#reader = new FrameReader(options.maxFrameBytes)
+    this.#logger = options.logger.child({ client: clientHost, listener })
+    this.#info = { clientHost, listener, signal: this.#gone.signal }
+    this.#lastActiveMs = options.clock.monotonicMs()
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('end', () => this.destroy())
+    socket.on('error', (error) => this.#logger.debug({ err: error }, 'connection failed'))
+    socket.on('close', () => this.#onClose())
+    this.#scheduleIdleCheck(options.maxIdleMs)
+  }
+
+  /** Lets the request in process finish and its answer leave, takes no other, and closes. */
+  close(): void {
+    this.#closing = true
+    if (!this.#serving) this.#socket.end()
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#closing = true
+    this.#socket.destroy()
+  }
+
+  #onClose(): void {
+    this.#closing = true
+    this.#cancelIdleCheck()
+    this.#waiting = []
+    this.#gone.abort(new Error('the connection is closed'))
+    this.#options.onClose()
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#lastActiveMs = this.#options.clock.monotonicMs()
+    try {
+      this.#waiting.push(...this.#reader.push(chunk))
+    } catch (error) {
+      return this.#refuse(error)
+    }
+    if (this.#waiting.length === 0 || this.#serving) return
+    this.#socket.pause()
+    void this.#serveWaiting()
+  }
+
+  /** Serves what waits, one after another, then reads on. Never rejects. */
+  async #serveWaiting(): Promise<void> {
+    this.#serving = true
+    try {
+      for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+        const answer = await this.#options.serve(frame, this.#info)
+        if (answer !== null && !this.#gone.signal.aborted) await this.#send(answer)
+        this.#lastActiveMs = this.#options.clock.monotonicMs()
+        if (this.#closing) break
+      }
+    } catch (error) {
+      this.#refuse(error)
+    }
+    this.#serving = false
+    if (this.#closing) this.#socket.end()
+    else this.#socket.resume()
+  }
+
+  /** Hands all parts to the system in one call; waits while it takes no more. */
+  async #send(parts: readonly Buffer[]): Promise<void> {
+    this.#socket.cork()
+    for (const part of parts) this.#socket.write(part)
+    this.#socket.uncork()
+    if (!this.#socket.writableNeedDrain) return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#socket.off('drain', done)
+        this.#socket.off('close', done)
+        resolve()
+      }
+      this.#socket.on('drain', done)
+      this.#socket.on('close', done)
+    })
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof MalformedFrameError) {
+      this.#logger.warn({ reason: error.message }, 'connection closed: not a request that can be read')
+    } else if (!this.#gone.signal.aborted) {
+      this.#logger.error({ err: error }, 'connection closed: the request failed')
+    }
+    this.destroy()
+  }
+
+  /** One timer per idle period: when it fires, what has happened since decides. */
+  #scheduleIdleCheck(delayMs: number): void {
+    const { clock, maxIdleMs } = this.#options
+    if (maxIdleMs < 0) return
+    this.#cancelIdleCheck = clock.after(delayMs, () => {
+      const idleMs = this.#serving ? 0 : clock.monotonicMs() - this.#lastActiveMs
+      if (idleMs < maxIdleMs) return this.#scheduleIdleCheck(Math.max(maxIdleMs - idleMs, 1))
+      this.#logger.debug({ idleMs }, 'connection closed: idle')
+      this.destroy()
+    })
+  }
+}

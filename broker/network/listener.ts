@@ -1,0 +1,97 @@
+/** One listener: accepts connections at exactly the address that the configuration names. */
+import { createServer, type Server, type Socket } from 'node:net'
+import type { ListenerConfig } from '../config/listeners.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { Connection, type Serve } from './connection.ts'
+import type { Connections } from './connections.ts'
+
+/** The address cannot be listened on; the message says which, why, and which setting to change. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+export interface ListenerOptions {
+  readonly config: ListenerConfig
+  readonly serve: Serve
+  readonly connections: Connections
+  readonly backlog: number
+  readonly maxFrameBytes: number
+  readonly maxIdleMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export class Listener {
+  readonly #options: ListenerOptions
+  readonly #server: Server
+
+  constructor(options: ListenerOptions) {
+    this.#options = options
+    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket))
+  }
+
+  get name(): string {
+    return this.#options.config.name
+  }
+
+  /** The port that was bound. */
+  get port(): number {
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') throw new Error(`listener ${this.name} is not bound`)
+    return address.port
+  }
+
+  /** Binds; connections are accepted from now on. Rejects with ListenError. */
+  async open(): Promise<void> {
+    const { config, backlog } = this.#options
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(config, error)))
+      const host = config.host === '' ? {} : { host: config.host }
+      this.#server.listen({ port: config.port, backlog, ...host }, resolve)
+    })
+    this.#server.removeAllListeners('error')
+    this.#server.on('error', (error) => this.#options.logger.error({ err: error }, 'accepting failed'))
+  }
+
+  #accept(socket: Socket): void {
+    const { config, connections, logger } = this.#options
+    const clientHost = socket.remoteAddress
+    if (connections.full || clientHost === undefined) {
+      if (clientHost !== undefined) {
+        logger.warn(
+          { client: clientHost, connections: connections.size },
+          'connection refused: max.connections',
+        )
+      }
+      socket.destroy()
+      return
+    }
+    const connection = new Connection({
+      ...this.#options,
+      socket,
+      clientHost,
+      listener: config.name,
+      onClose: () => connections.remove(connection),
+    })
+    connections.add(connection)
+  }
+
+  /** Accepts no more; open connections are `Connections`' business. */
+  close(): void {
+    this.#server.close()
+  }
+}
+
+function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): ListenError {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  const where = `listeners: cannot listen on ${config.name}://${host}:${config.port}`
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'the port is taken by another process',
+    EADDRNOTAVAIL:
+      'this machine has no such address; an address that others see it by belongs into advertised.listeners',
+    ENOTFOUND: 'the host name cannot be resolved',
+    EACCES: 'a port below 1024 needs a privilege that this process does not have',
+  }
+  return new ListenError(`${where}: ${reasons[error.code ?? ''] ?? error.message} (${error.code ?? 'error'})`)
+}
