@@ -37,17 +37,26 @@ export interface Condition {
   readonly modRevision: number
 }
 
-/** Puts `value`, or deletes the key when `value` is null. With a lease, the key goes when the lease does. */
+/**
+ * Puts `value`, or deletes the key when `value` is null. With a lease, the key goes when the lease does; the lease
+ * must be alive, as if that were one of the transaction's conditions.
+ */
 export interface Change {
   readonly key: string
   readonly value: string | null
   readonly lease?: Lease
+  /** With a null value: deletes every key that starts with `key`, in one operation however many they are. */
+  readonly prefix?: true
 }
 
+/** At most MAX_OPERATIONS conditions and as many changes, each key changed once. */
 export interface Transaction {
   readonly conditions: readonly Condition[]
   readonly changes: readonly Change[]
 }
+
+/** etcd refuses transactions of more than 128 operations (--max-txn-ops). */
+export const MAX_OPERATIONS = 100
 
 export type CommitResult =
   | { readonly committed: true; readonly revision: number }

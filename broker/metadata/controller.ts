@@ -1,0 +1,193 @@
+/**
+ * The controller: the broker that holds `/controller` decides who leads which partition (controller-decisions.ts).
+ * Every broker runs one of these; each campaigns when the key is free, under the lease of its own registration, so
+ * that a broker that is gone is also no controller any more.
+ *
+ * Holding the key is no mutual exclusion by itself: each commit compares the revision of its own election, and of
+ * every state that it replaces.
+ */
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { ClusterMetadata } from './cluster-metadata.ts'
+import { decide, decidePreferred, type Decision } from './controller-decisions.ts'
+import type { MetadataImage } from './image.ts'
+import {
+  brokerKey,
+  CONTROLLER_EPOCH_KEY,
+  CONTROLLER_KEY,
+  encodeController,
+  encodePartitionState,
+  partitionStateKey,
+} from './keys.ts'
+import { MAX_OPERATIONS, type Condition } from './store.ts'
+
+/** leader.imbalance.check.interval.seconds of Apache Kafka. */
+const PREFERRED_LEADERS_EVERY_MS = 300_000
+const RETRY_MS = 500
+/** One condition is the election. */
+const STATES_PER_COMMIT = MAX_OPERATIONS - 1
+
+export interface ControllerOptions {
+  readonly brokerId: number
+  readonly metadata: ClusterMetadata
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly config: { get(key: 'unclean.leader.election.enable'): boolean }
+}
+
+export class Controller {
+  readonly #options: ControllerOptions
+  readonly #logger: Logger
+  readonly #closing = new AbortController()
+  /** Revision and epoch of the election that this process has won; undefined when it has not won the last one. */
+  #election: { revision: number; epoch: number } | undefined
+  #wanted = false
+  #running: Promise<void> | undefined
+  #unsubscribe = (): void => {}
+  #preferredIsDue = false
+
+  constructor(options: ControllerOptions) {
+    this.#options = options
+    this.#logger = options.logger.child({ part: 'controller' })
+  }
+
+  /** True while this broker is the controller as far as it knows. */
+  get isActive(): boolean {
+    return (
+      this.#election !== undefined &&
+      this.#options.metadata.image.controller?.revision === this.#election.revision
+    )
+  }
+
+  /** Campaigns from now on. The broker must have been registered. */
+  start(): void {
+    this.#unsubscribe = this.#options.metadata.subscribe((image, delta) => {
+      if (this.#election !== undefined && image.controller?.revision !== this.#election.revision) this.#step()
+      if (delta.brokers.size > 0 || delta.topics.size > 0 || delta.controllerChanged) this.#wake()
+    })
+    this.#schedulePreferred()
+  }
+
+  /** Stops deciding; the key goes with the broker's registration. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#unsubscribe()
+    await this.#running
+  }
+
+  #step(): void {
+    this.#logger.info({ epoch: this.#election?.epoch }, 'no longer the controller')
+    this.#election = undefined
+  }
+
+  #schedulePreferred(): void {
+    this.#options.clock.after(PREFERRED_LEADERS_EVERY_MS, () => {
+      if (this.#closing.signal.aborted) return
+      this.#preferredIsDue = true
+      this.#wake()
+      this.#schedulePreferred()
+    })
+  }
+
+  #wake(): void {
+    if (this.#closing.signal.aborted) return
+    this.#wanted = true
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#wanted) this.#wake()
+    })
+  }
+
+  /** Looks at the newest image until there is nothing left to do in it. */
+  async #run(): Promise<void> {
+    const { clock } = this.#options
+    while (this.#wanted && !this.#closing.signal.aborted) {
+      this.#wanted = false
+      try {
+        await this.#round(this.#options.metadata.image)
+      } catch (error) {
+        this.#logger.warn(
+          { error },
+          'cannot reach the metadata quorum to act as the controller, trying again',
+        )
+        this.#wanted = true
+        await clock.sleep(RETRY_MS, this.#closing.signal).catch(() => {})
+      }
+    }
+  }
+
+  async #round(image: MetadataImage): Promise<void> {
+    if (image.controller === undefined) await this.#campaign(image)
+    if (!this.isActive) return
+    const unclean = this.#options.config.get('unclean.leader.election.enable')
+    await this.#commitAll(decide(this.#options.metadata.image, { uncleanElection: unclean }))
+    if (!this.#preferredIsDue) return
+    this.#preferredIsDue = false
+    await this.#commitAll(decidePreferred(this.#options.metadata.image))
+  }
+
+  async #campaign(image: MetadataImage): Promise<void> {
+    const { metadata, brokerId, clock } = this.#options
+    const registered = image.brokers.get(brokerId)
+    const { lease, epoch: ownEpoch } = metadata.registration ?? {}
+    if (lease === undefined || registered === undefined || registered.epoch !== ownEpoch) {
+      // Being registered again just now: the image may show it a moment before the registration knows.
+      clock.after(RETRY_MS, () => this.#wake())
+      return
+    }
+    if (registered.shuttingDown) return
+    const last = metadata.entry(CONTROLLER_EPOCH_KEY)
+    const epoch = last === undefined ? 1 : Number(last.value) + 1
+    const revision = await metadata.commit(
+      [
+        { key: CONTROLLER_KEY, modRevision: 0 },
+        { key: CONTROLLER_EPOCH_KEY, modRevision: last?.modRevision ?? 0 },
+        { key: brokerKey(brokerId), modRevision: registered.revision },
+      ],
+      [
+        { key: CONTROLLER_KEY, value: encodeController(brokerId, clock.now()), lease },
+        { key: CONTROLLER_EPOCH_KEY, value: String(epoch) },
+      ],
+    )
+    if (revision === undefined) return
+    this.#election = { revision, epoch }
+    this.#logger.info({ epoch, revision }, 'elected controller')
+  }
+
+  async #commitAll(decisions: readonly Decision[]): Promise<void> {
+    const { metadata } = this.#options
+    const { revision } = metadata.image
+    let conflicts = false
+    for (let at = 0; at < decisions.length && this.isActive; at += STATES_PER_COMMIT) {
+      const batch = decisions.slice(at, at + STATES_PER_COMMIT)
+      if (await this.#commit(batch)) continue
+      // A leader changed one of these states meanwhile: the others need not wait for the next image.
+      for (const one of batch.length > 1 ? batch : []) if (this.isActive) await this.#commit([one])
+      conflicts = true
+    }
+    if (!conflicts) return
+    this.#wanted = true
+    await metadata.waitFor((image) => image.revision > revision, RETRY_MS, this.#closing.signal)
+  }
+
+  async #commit(decisions: readonly Decision[]): Promise<boolean> {
+    const election = this.#election
+    if (election === undefined || decisions.length === 0) return false
+    const states = decisions.map(({ topic, expected, next }) => ({
+      key: partitionStateKey(topic, expected.index),
+      modRevision: expected.stateRevision,
+      value: encodePartitionState(next, election.epoch),
+    }))
+    const conditions: Condition[] = [{ key: CONTROLLER_KEY, modRevision: election.revision }, ...states]
+    const revision = await this.#options.metadata.commit(
+      conditions.map(({ key, modRevision }) => ({ key, modRevision })),
+      states.map(({ key, value }) => ({ key, value })),
+    )
+    if (revision === undefined) return false
+    for (const { topic, expected, next } of decisions) {
+      const { index, leader, isr } = expected
+      this.#logger.info({ topic, index, from: { leader, isr }, to: next }, 'partition changed')
+    }
+    return true
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * One broker's `/brokers/ids/<id>`, held by a lease for as long as the broker lives. A lost lease (the quorum was
+ * away for too long, or this process stood still) is followed by a new registration, with a new epoch.
+ */
+import { setMaxListeners } from 'node:events'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Endpoint, MetadataImage } from './image.ts'
+import { brokerKey, encodeBroker } from './keys.ts'
+import { StoreUnavailableError, type Lease, type MetadataStore } from './store.ts'
+
+const CALL_TIMEOUT_MS = 5_000
+const FIRST_RETRY_MS = 100
+const MAX_RETRY_MS = 2_000
+/** Another life of this id may hold the key for one session; a bit more for its expiry to be carried out. */
+const SESSIONS_TO_WAIT = 1.5
+
+export interface BrokerIdentity {
+  readonly id: number
+  readonly endpoints: readonly Endpoint[]
+  readonly rack: string | null
+}
+
+export interface RegistrationOptions {
+  readonly broker: BrokerIdentity
+  readonly sessionTimeoutMs: number
+  readonly store: MetadataStore
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly image: () => MetadataImage
+  readonly waitFor: (
+    condition: (image: MetadataImage) => boolean,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ) => Promise<boolean>
+}
+
+export class Registration {
+  readonly #options: RegistrationOptions
+  readonly #closing = new AbortController()
+  #lease: Lease | undefined
+  #epoch = -1
+  #shuttingDown = false
+  #registering: Promise<void> = Promise.resolve()
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options
+    setMaxListeners(0, this.#closing.signal)
+  }
+
+  get brokerId(): number {
+    return this.#options.broker.id
+  }
+
+  /** Revision at which the present registration was made. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Undefined while the broker is not registered. */
+  get lease(): Lease | undefined {
+    return this.#lease?.lost.aborted ? undefined : this.#lease
+  }
+
+  /** Registers, waiting for an earlier life of the same id to expire. Throws when another broker lives under it. */
+  async start(): Promise<void> {
+    const { broker, sessionTimeoutMs, clock } = this.#options
+    const deadline = clock.monotonicMs() + sessionTimeoutMs * SESSIONS_TO_WAIT + CALL_TIMEOUT_MS
+    while (!(await this.#tryRegister())) {
+      const vanished = await this.#vanished(sessionTimeoutMs * SESSIONS_TO_WAIT)
+      if (vanished && clock.monotonicMs() < deadline) continue
+      const holder = this.#options.image().brokers.get(broker.id)
+      const where =
+        holder?.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ') ?? 'an unknown address'
+      throw new Error(
+        `another broker with id ${broker.id} is alive at ${where}: it kept its registration for longer than ` +
+          `quorum.session.timeout.ms (${sessionTimeoutMs}). Give this broker another node.id, or stop the other one`,
+      )
+    }
+  }
+
+  /** Tells the controller to move this broker's leaderships away. */
+  async requestShutdown(): Promise<void> {
+    this.#shuttingDown = true
+    const lease = this.lease
+    const held = this.#options.image().brokers.get(this.brokerId)
+    if (lease === undefined || held?.epoch !== this.#epoch) return
+    await this.#options.store.commit(
+      {
+        conditions: [{ key: brokerKey(this.brokerId), modRevision: held.revision }],
+        changes: [{ key: brokerKey(this.brokerId), value: this.#value(), lease }],
+      },
+      CALL_TIMEOUT_MS,
+    )
+  }
+
+  /** Revokes the lease: the broker, and its controllership, are gone for the others at once. Never rejects. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the registration is closed'))
+    await this.#registering.catch(() => {})
+    await this.#lease?.revoke()
+  }
+
+  async #tryRegister(): Promise<boolean> {
+    const { broker, sessionTimeoutMs, store } = this.#options
+    const key = brokerKey(broker.id)
+    const lease = await store.lease(sessionTimeoutMs, CALL_TIMEOUT_MS)
+    const result = await store
+      .commit(
+        { conditions: [{ key, modRevision: 0 }], changes: [{ key, value: this.#value(), lease }] },
+        CALL_TIMEOUT_MS,
+      )
+      .catch(async (error: unknown) => {
+        await lease.revoke()
+        throw error
+      })
+    if (!result.committed) {
+      await lease.revoke()
+      return false
+    }
+    this.#lease = lease
+    this.#epoch = result.revision
+    const whenLost = (): void => {
+      this.#registering = this.#registerAgain(lease)
+    }
+    if (lease.lost.aborted) whenLost()
+    else lease.lost.addEventListener('abort', whenLost, { once: true })
+    return true
+  }
+
+  async #registerAgain(lost: Lease): Promise<void> {
+    const { clock, logger, broker } = this.#options
+    const { signal } = this.#closing
+    if (signal.aborted) return
+    logger.warn(
+      { brokerId: broker.id, epoch: this.#epoch, reason: String(lost.lost.reason) },
+      'registration lost',
+    )
+    let delayMs = FIRST_RETRY_MS
+    while (!signal.aborted) {
+      try {
+        // The quorum may still know the lease that could not be proved alive here.
+        await lost.revoke()
+        if (await this.#tryRegister()) {
+          logger.info({ brokerId: broker.id, epoch: this.#epoch }, 'registered again')
+          return
+        }
+        await this.#vanished(delayMs)
+      } catch (error) {
+        const level = error instanceof StoreUnavailableError ? 'warn' : 'error'
+        if (!signal.aborted) logger[level]({ error, brokerId: broker.id }, 'cannot register again yet')
+      }
+      await clock.sleep(delayMs, signal).catch(() => {})
+      delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)
+    }
+  }
+
+  #vanished(timeoutMs: number): Promise<boolean> {
+    return this.#options.waitFor(
+      (image) => !image.brokers.has(this.brokerId),
+      timeoutMs,
+      this.#closing.signal,
+    )
+  }
+
+  #value(): string {
+    const { broker, clock } = this.#options
+    return encodeBroker({ ...broker, shuttingDown: this.#shuttingDown, timestampMs: clock.now() })
+  }
+}
