@@ -40,14 +40,20 @@ export async function localStatus(folder: string): Promise<LocalStatus | undefin
   const cluster = await readLocalCluster(folder)
   if (cluster === undefined) return undefined
   const processes = await Promise.all(
-    cluster.brokers.map(async (broker) => ({ ...broker, process: await runningBroker(cluster.files(broker)) })),
+    cluster.brokers.map(async (broker) => ({
+      ...broker,
+      process: await runningBroker(cluster.files(broker)),
+    })),
   )
   const running = processes.filter(({ process }) => process !== undefined)
   let state: ClusterState | undefined
   let problem: string | null = null
   if (running.length > 0) {
     try {
-      state = await readClusterState(running.map(({ port }) => `127.0.0.1:${port}`), STATE_TIMEOUT_MS)
+      state = await readClusterState(
+        running.map(({ port }) => `127.0.0.1:${port}`),
+        STATE_TIMEOUT_MS,
+      )
     } catch (error) {
       problem = explain(error)
     }
@@ -63,7 +69,8 @@ export async function localStatus(folder: string): Promise<LocalStatus | undefin
   return {
     cluster: CLUSTER_NAME,
     folder: cluster.folder,
-    healthy: brokers.every((broker) => broker.state === 'serving') && underReplicated.length + offline.length === 0,
+    healthy:
+      brokers.every((broker) => broker.state === 'serving') && underReplicated.length + offline.length === 0,
     clusterId: state?.clusterId ?? null,
     bootstrap: cluster.bootstrap,
     brokers,
@@ -91,7 +98,12 @@ export function formatLocalStatus(status: LocalStatus): string {
   const lines = [
     `cluster ${status.clusterId ?? '(not answering)'} in ${status.folder}: ${serving} of ${status.brokers.length} brokers serve`,
     '',
-    ...rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()),
+    ...rows.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    ),
   ]
   const findings = [
     ...describePartitions('without a leader', status.offline),

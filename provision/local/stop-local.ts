@@ -70,7 +70,9 @@ export async function destroyLocal(
     const stopped = await stopAll(cluster, options.progress)
     const left = await options.progress.step('delete', async (result) => {
       const foreign = await deleteOwn(cluster)
-      result(foreign.length === 0 ? cluster.folder : `${cluster.folder}, except ${foreign.join(', ')}: not ours`)
+      result(
+        foreign.length === 0 ? cluster.folder : `${cluster.folder}, except ${foreign.join(', ')}: not ours`,
+      )
       return foreign
     })
     return { folder: cluster.folder, stopped, deleted: true, left }

@@ -1,0 +1,106 @@
+/** The commands of `npm run provision` for a cluster on this machine: what each one says when it has ended. */
+import process from 'node:process'
+import { createInterface } from 'node:readline/promises'
+
+import { EXIT_CODES } from '../outcome.ts'
+import type { Outcome } from '../outcome.ts'
+import type { Progress } from '../progress.ts'
+import { ProvisionError } from '../provision-error.ts'
+import { CLUSTER_NAME } from './local-cluster.ts'
+import type { LocalCluster } from './local-cluster.ts'
+import { provisionLocal } from './provision-local.ts'
+import type { ProvisionLocalResult } from './provision-local.ts'
+import { formatLocalStatus, localStatus } from './status-local.ts'
+import { destroyLocal, stopLocal } from './stop-local.ts'
+
+export interface LocalCommand {
+  readonly folder: string
+  readonly port?: number
+  readonly progress: Progress
+  readonly cancel: AbortSignal
+}
+
+export async function provisionCommand(command: LocalCommand): Promise<Outcome> {
+  const startedAt = performance.now()
+  const result = await provisionLocal(command)
+  const elapsedMs = Math.round(performance.now() - startedAt)
+  return {
+    exitCode: EXIT_CODES.done,
+    text: describeProvisioned(result, elapsedMs),
+    json: { ok: true, ...result, changed: result.changes.length, elapsedMs },
+  }
+}
+
+function describeProvisioned(result: ProvisionLocalResult, elapsedMs: number): string {
+  const seconds = (elapsedMs / 1000).toFixed(1)
+  const first = result.bootstrap[0]!
+  const did =
+    result.changes.length === 0 ? '0 changed: everything runs as it should.' : `Done in ${seconds} s.`
+  return `
+${did} Clients connect to
+
+  ${result.bootstrap.join(',')}
+
+Try it:
+  echo 'first record' | kcat -b ${first} -t hello -P     write a record; the topic is made on the way
+  kcat -b ${first} -t hello -C -e                        read it
+  npm run provision -- status                              what runs, who leads
+  npm run provision -- stop                                stop the brokers, keep the data
+  npm run provision -- destroy                             stop them and delete the data
+
+Settings, data and the brokers' output are in ${result.folder}`
+}
+
+export async function statusCommand({ folder }: LocalCommand): Promise<Outcome> {
+  const status = await localStatus(folder)
+  if (status === undefined) {
+    return {
+      exitCode: EXIT_CODES.unwell,
+      text: `no cluster in ${folder}: npm run provision makes one`,
+      json: { ok: true, cluster: null, healthy: false },
+    }
+  }
+  return {
+    exitCode: status.healthy ? EXIT_CODES.done : EXIT_CODES.unwell,
+    text: formatLocalStatus(status),
+    json: { ok: true, ...status },
+  }
+}
+
+export async function stopCommand(command: LocalCommand): Promise<Outcome> {
+  const result = await stopLocal(command)
+  return {
+    exitCode: EXIT_CODES.done,
+    text:
+      result.stopped.length === 0
+        ? '0 changed: no broker was running'
+        : `The data is kept in ${result.folder}`,
+    json: { ok: true, ...result, changed: result.stopped.length },
+  }
+}
+
+export async function destroyCommand(command: LocalCommand & { readonly yes: boolean }): Promise<Outcome> {
+  const result = await destroyLocal({ ...command, confirm: command.yes ? async () => true : askForName })
+  return {
+    exitCode: EXIT_CODES.done,
+    text: result.deleted ? '' : `0 changed: no cluster in ${result.folder}`,
+    json: { ok: true, ...result, changed: result.deleted ? 1 : 0 },
+  }
+}
+
+async function askForName(cluster: LocalCluster): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    throw new ProvisionError(
+      'destroy deletes all data of the cluster and nobody is here to ask: say --yes to do it',
+    )
+  }
+  const questions = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const answer = await questions.question(
+      `This deletes ${cluster.folder} with all its data. Type the cluster's name, ${CLUSTER_NAME}, to go on: `,
+    )
+    return answer.trim() === CLUSTER_NAME
+  } finally {
+    questions.close()
+  }
+}

@@ -1,0 +1,22 @@
+/** What a command of `npm run provision` ends with; provision/main.ts prints one form of it. */
+export interface Outcome {
+  readonly exitCode: ExitCode
+  /** For people, without a newline at its end; '' when the progress lines have said everything. */
+  readonly text: string
+  /** For `--json`: one object, printed on one line. */
+  readonly json: object
+}
+
+export const EXIT_CODES = {
+  done: 0,
+  /** Something failed; standard error says what. */
+  failed: 1,
+  /** The command line is wrong; nothing was looked at. */
+  usage: 2,
+  /** status: not everything is well. */
+  unwell: 3,
+  /** Ended by Ctrl+C or SIGTERM; what was begun was undone. */
+  interrupted: 130,
+} as const
+
+export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES]
