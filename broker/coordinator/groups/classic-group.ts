@@ -85,6 +85,10 @@ export class ClassicGroup {
     return this.#roster.generationId
   }
 
+  get memberCount(): number {
+    return this.#roster.size
+  }
+
   /** True when nothing would be lost by forgetting the group: it has never had a generation, and nobody is coming. */
   get isBlank(): boolean {
     return (

@@ -214,8 +214,9 @@ export class Roster {
         clientHost: member.clientHost,
         sessionTimeoutMs: member.sessionTimeout,
         rebalanceTimeoutMs: member.rebalanceTimeout < 0 ? member.sessionTimeout : member.rebalanceTimeout,
-        protocols: [{ name: stored.protocol ?? '', metadata: member.subscription }],
-        assignment: member.assignment,
+        // Copies, so that a piece of the log that was read does not stay in memory with them.
+        protocols: [{ name: stored.protocol ?? '', metadata: Buffer.from(member.subscription) }],
+        assignment: Buffer.from(member.assignment),
         joinTicket: undefined,
         syncTicket: undefined,
         isNew: false,

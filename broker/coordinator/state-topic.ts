@@ -1,0 +1,216 @@
+/**
+ * State that is kept in an internal topic: each partition is a log of keys and values, of which the last value of a
+ * key counts and a null value removes it. The leader of a partition owns its state: it reads the log from the start
+ * when it begins to lead, serves the state from memory, and appends every change with acks=all before anyone hears
+ * of it.
+ *
+ * An owner is made anew for every epoch of leadership. Between two epochs another broker may have written, so
+ * nothing in memory outlives one.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type ErrorName, KafkaError } from '../protocol/errors.ts'
+import { splitBatches } from '../protocol/record-batch.ts'
+import { decodeRecords, encodeBatch } from '../protocol/record-codec.ts'
+import type { Partition } from '../replication/partition.ts'
+import type { LeadershipChange } from '../replication/replica-manager.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+
+export interface StateRecord {
+  readonly key: Buffer
+  readonly value: Buffer | null
+}
+
+/** The state of one partition, while this broker leads it. */
+export interface StateOwner {
+  /** One record of the log, in order, before `start`. */
+  replay(record: StateRecord, offset: number): void
+  /** Everything has been replayed: it serves from now on. */
+  start(): void
+  /** This broker leads no more: whoever waits is sent elsewhere, and nothing is appended. */
+  stop(): void
+}
+
+/** Appends records to the owner's partition; resolves with the first one's offset once the whole ISR has them. */
+export type AppendState = (records: readonly StateRecord[]) => Promise<number>
+
+/** What state topics need of the replica manager. */
+export interface StateReplicas {
+  partition(topic: string, index: number): Partition | undefined
+  onLeadership(listener: (change: LeadershipChange) => void): () => void
+}
+
+export interface StateTopicOptions<Owner> {
+  readonly topic: string
+  readonly replicas: StateReplicas
+  readonly createOwner: (index: number, append: AppendState) => Owner
+  /** How long an append may wait for the in-sync replicas. */
+  readonly appendTimeoutMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Reads in pieces of this size, and lets others run in between. */
+const LOAD_CHUNK_BYTES = 1024 * 1024
+/** A partition that cannot be loaded is tried again after this. */
+const LOAD_RETRY_MS = 5000
+
+interface Tenure<Owner> {
+  readonly owner: Owner
+  readonly leaderEpoch: number
+  loaded: boolean
+  ended: boolean
+}
+
+/** What a client is told when an append fails: where it is worth trying again, or looking for another coordinator. */
+const appendErrors: Partial<Record<ErrorName, ErrorName>> = {
+  UNKNOWN_TOPIC_OR_PARTITION: 'COORDINATOR_NOT_AVAILABLE',
+  NOT_ENOUGH_REPLICAS: 'COORDINATOR_NOT_AVAILABLE',
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 'COORDINATOR_NOT_AVAILABLE',
+  REQUEST_TIMED_OUT: 'COORDINATOR_NOT_AVAILABLE',
+  NOT_LEADER_OR_FOLLOWER: 'NOT_COORDINATOR',
+  FENCED_LEADER_EPOCH: 'NOT_COORDINATOR',
+  KAFKA_STORAGE_ERROR: 'NOT_COORDINATOR',
+}
+
+export class StateTopic<Owner extends StateOwner> {
+  readonly #options: StateTopicOptions<Owner>
+  /** By partition index. */
+  readonly #tenures = new Map<number, Tenure<Owner>>()
+  #unsubscribe: () => void = () => {}
+
+  constructor(options: StateTopicOptions<Owner>) {
+    this.#options = options
+  }
+
+  /** Follows the leaderships of this broker; `partitionCount` of those that it may hold already. */
+  start(partitionCount: number): void {
+    const { topic, replicas } = this.#options
+    this.#unsubscribe = replicas.onLeadership((change) => {
+      if (change.topic === topic) this.#onLeadership(change)
+    })
+    for (let index = 0; index < partitionCount; index++) {
+      const partition = replicas.partition(topic, index)
+      if (partition?.isLeader === true) this.#begin(index, partition)
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    for (const index of this.#tenures.keys()) this.#end(index)
+  }
+
+  /** The state of a partition; throws NOT_COORDINATOR, or COORDINATOR_LOAD_IN_PROGRESS while it is being read. */
+  owner(index: number): Owner {
+    const { topic } = this.#options
+    const tenure = this.#tenures.get(index)
+    if (tenure === undefined) {
+      throw new KafkaError('NOT_COORDINATOR', `this broker does not lead ${topic}-${index}`)
+    }
+    if (!tenure.loaded) {
+      throw new KafkaError('COORDINATOR_LOAD_IN_PROGRESS', `${topic}-${index} is being read`)
+    }
+    return tenure.owner
+  }
+
+  /** The owners that serve. */
+  owners(): Owner[] {
+    return [...this.#tenures.values()].filter(({ loaded }) => loaded).map(({ owner }) => owner)
+  }
+
+  #onLeadership({ index, role, leaderEpoch }: LeadershipChange): void {
+    const { topic, replicas } = this.#options
+    const partition = replicas.partition(topic, index)
+    if (role !== 'leader' || partition === undefined) return this.#end(index)
+    if (this.#tenures.get(index)?.leaderEpoch !== leaderEpoch) this.#begin(index, partition)
+  }
+
+  #begin(index: number, partition: Partition): void {
+    this.#end(index)
+    const { leaderEpoch } = partition
+    const tenure: Tenure<Owner> = {
+      owner: this.#options.createOwner(index, (records) => this.#append(tenure, partition, records)),
+      leaderEpoch,
+      loaded: false,
+      ended: false,
+    }
+    this.#tenures.set(index, tenure)
+    void this.#load(tenure, index, partition)
+  }
+
+  #end(index: number): void {
+    const tenure = this.#tenures.get(index)
+    if (tenure === undefined) return
+    this.#tenures.delete(index)
+    tenure.ended = true
+    tenure.owner.stop()
+  }
+
+  async #load(tenure: Tenure<Owner>, index: number, partition: Partition): Promise<void> {
+    const { topic, clock, logger } = this.#options
+    const startedMs = clock.monotonicMs()
+    const fields = { topic, partition: index, leaderEpoch: tenure.leaderEpoch }
+    try {
+      const records = await this.#replayLog(tenure, partition)
+      if (tenure.ended) return
+      tenure.loaded = true
+      tenure.owner.start()
+      logger.info({ ...fields, records, tookMs: Math.round(clock.monotonicMs() - startedMs) }, 'loaded state')
+    } catch (error) {
+      if (tenure.ended) return
+      logger.error({ ...fields, error, retryMs: LOAD_RETRY_MS }, 'state cannot be loaded')
+      clock.after(LOAD_RETRY_MS, () => {
+        if (!tenure.ended) this.#begin(index, partition)
+      })
+    }
+  }
+
+  /** Nobody but the owner appends, and it does so only once it is loaded: the end of the log stands still. */
+  async #replayLog(tenure: Tenure<Owner>, { log }: Partition): Promise<number> {
+    const end = log.logEndOffset
+    let offset = log.logStartOffset
+    let count = 0
+    while (offset < end && !tenure.ended) {
+      const { records } = log.read(offset, LOAD_CHUNK_BYTES, { upTo: end, minOneBatch: true })
+      const batches = splitBatches(Buffer.isBuffer(records) ? records : Buffer.concat(records))
+      const last = batches.at(-1)
+      if (last === undefined) throw new Error(`no batch at offset ${offset}, although the log ends at ${end}`)
+      for (const batch of batches) {
+        if (batch.isControl) continue
+        for (const record of decodeRecords(batch)) {
+          if (record.key !== null)
+            tenure.owner.replay({ key: record.key, value: record.value }, record.offset)
+          count += 1
+        }
+      }
+      offset = last.lastOffset + 1
+      await nextTurn()
+    }
+    return count
+  }
+
+  /** The record is handed to the log before this returns, so appends lie in the order of the calls. */
+  async #append(
+    tenure: Tenure<Owner>,
+    partition: Partition,
+    records: readonly StateRecord[],
+  ): Promise<number> {
+    const { clock, appendTimeoutMs, logger, topic } = this.#options
+    if (tenure.ended)
+      throw new KafkaError('NOT_COORDINATOR', `this broker no longer leads ${topic}-${partition.index}`)
+    const timestamp = clock.now()
+    const batch = encodeBatch(records.map((record) => ({ ...record, timestamp })))
+    try {
+      const info = await partition.append(batch, {
+        acks: -1,
+        timeoutMs: appendTimeoutMs,
+        origin: 'coordinator',
+      })
+      return info.baseOffset
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      logger.warn({ topic, partition: partition.index, error: error.message }, 'state could not be stored')
+      throw new KafkaError(appendErrors[error.error] ?? error.error, error.detail)
+    }
+  }
+}
