@@ -72,6 +72,8 @@ export class FollowerFetcher {
    */
   readonly #followed = new Map<string, Followed>()
   #peer: { readonly registration: BrokerRegistration; readonly peer: Peer } | undefined
+  /** What the request that is under way asks for. */
+  #asked: ReadonlySet<Followed> = new Set()
   #failures = 0
   #closed = false
   #wake: () => void = () => {}
@@ -118,6 +120,7 @@ export class FollowerFetcher {
     this.#interruptScheduled = true
     this.#options.clock.after(GATHER_MS, () => {
       this.#interruptScheduled = false
+      if ([...this.#followed.values()].every((entry) => this.#asked.has(entry))) return
       this.#interrupted = true
       this.#disconnect()
     })
@@ -161,6 +164,7 @@ export class FollowerFetcher {
     const { settings } = this.#options
     const peer = this.#connect(registration)
     this.#interrupted = false
+    this.#asked = new Set(ready)
     let response: DecodedResponse<typeof Fetch>
     try {
       response = await peer.request(

@@ -335,6 +335,7 @@ export class ReplicaManager {
   }
 
   #follow(partition: Partition, leaderId: number): void {
+    if (this.#closed) return
     let fetcher = this.#fetchers.get(leaderId)
     if (fetcher === undefined) {
       fetcher = this.#createFetcher(leaderId)
