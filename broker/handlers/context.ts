@@ -9,6 +9,8 @@ import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
 import type { ReplicaManager } from '../replication/replica-manager.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import type { ProducerIds } from './producer-ids.ts'
+import type { TopicCreator } from './topic-creator.ts'
 
 /** The parts of one broker, built by server.ts. */
 export interface BrokerParts {
@@ -20,6 +22,8 @@ export interface BrokerParts {
   readonly metadata: ClusterMetadata
   readonly replicas: ReplicaManager
   readonly groups: GroupCoordinator
+  readonly topics: TopicCreator
+  readonly producerIds: ProducerIds
 }
 
 export interface RequestContext extends BrokerParts {

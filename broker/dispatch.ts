@@ -1,0 +1,104 @@
+/**
+ * One request's bytes -> its response's bytes.
+ *
+ * A request that cannot be read, or that is for an API or version that is not served, closes the connection. The
+ * exception is ApiVersions, by which client and broker find a common version in the first place (KIP-511): asked in
+ * a version that is too new, it answers in version 0 and names its own range only.
+ */
+import { ApiVersions } from './protocol/apis/api-versions.ts'
+import { KafkaError } from './protocol/errors.ts'
+import { finishFrame, startFrame } from './protocol/frame.ts'
+import {
+  decodeClientId,
+  decodeRequestPrefix,
+  encodeResponseHeader,
+  type RequestHeader,
+} from './protocol/headers.ts'
+import { ByteReader, MalformedFrameError } from './protocol/reader.ts'
+import { type AnyApi, includesVersion, type ResponseOf } from './protocol/schema.ts'
+import { unsupportedVersion } from './handlers/api-versions.ts'
+import type { BrokerParts, RequestContext } from './handlers/context.ts'
+import { type Route, ROUTES } from './handlers/registry.ts'
+import type { Metrics } from './runtime/metrics.ts'
+
+/** Where a request came from. */
+export interface RequestOrigin {
+  readonly clientHost: string
+  readonly listener: string
+  readonly signal: AbortSignal
+}
+
+export type Dispatch = (frame: Buffer, origin: RequestOrigin) => Promise<Buffer[] | null>
+
+/** Requests cannot be answered after this: the connection is closed. */
+class UnansweredError extends Error {
+  override readonly name = 'UnansweredError'
+}
+
+export function createDispatch(parts: BrokerParts, metrics: Metrics): Dispatch {
+  return async (frame, origin) => {
+    const reader = new ByteReader(frame)
+    const prefix = decodeRequestPrefix(reader)
+    const route = ROUTES.get(prefix.apiKey)
+    if (route === undefined || !includesVersion(route.api.versions, prefix.apiVersion)) {
+      return refuseVersion(prefix)
+    }
+    const { api } = route
+    const startedMs = parts.clock.monotonicMs()
+    const clientId = decodeClientId(reader, includesVersion(api.flexible, prefix.apiVersion)) ?? ''
+    const request: unknown = api.request.decode(prefix.apiVersion, reader)
+    const context: RequestContext = { ...parts, ...origin, apiVersion: prefix.apiVersion, clientId }
+    const { answer, outcome } = await answerRequest(route, request, context, prefix)
+    metrics.countRequest(api.name, outcome, parts.clock.monotonicMs() - startedMs)
+    return answer
+  }
+}
+
+type Prefix = Omit<RequestHeader, 'clientId'>
+
+function refuseVersion(prefix: Prefix): Buffer[] {
+  const { apiKey, apiVersion } = prefix
+  if (apiKey !== ApiVersions.key) {
+    throw new MalformedFrameError(`API ${apiKey} in version ${apiVersion} is not served`)
+  }
+  return encodeAnswer(ApiVersions, { ...prefix, apiVersion: 0 }, unsupportedVersion())
+}
+
+interface Answered {
+  readonly answer: Buffer[] | null
+  readonly outcome: 'answered' | 'failed' | 'unanswered'
+}
+
+async function answerRequest(
+  route: Route,
+  request: unknown,
+  context: RequestContext,
+  prefix: Prefix,
+): Promise<Answered> {
+  try {
+    const response = await route.handle(request, context)
+    if (response === null) return { answer: null, outcome: 'unanswered' }
+    return { answer: encodeAnswer(route.api, prefix, response), outcome: 'answered' }
+  } catch (error) {
+    const expected = error instanceof KafkaError
+    if (!expected && !context.signal.aborted) logUnexpected(error, route, context)
+    const response = route.fail(request, expected ? error : new KafkaError('UNKNOWN_SERVER_ERROR'))
+    if (response === null) throw new UnansweredError(`${route.api.name}: ${String(error)}`, { cause: error })
+    return { answer: encodeAnswer(route.api, prefix, response), outcome: expected ? 'answered' : 'failed' }
+  }
+}
+
+function logUnexpected(error: unknown, route: Route, context: RequestContext): void {
+  const { apiVersion, clientId, clientHost } = context
+  context.logger.error(
+    { err: error, api: route.api.name, apiVersion, clientId, client: clientHost },
+    'request failed unexpectedly',
+  )
+}
+
+function encodeAnswer(api: AnyApi, prefix: Prefix, response: unknown): Buffer[] {
+  const writer = startFrame()
+  encodeResponseHeader(api, prefix.apiVersion, prefix.correlationId, writer)
+  api.response.encode(prefix.apiVersion, response as ResponseOf<AnyApi>, writer)
+  return finishFrame(writer)
+}

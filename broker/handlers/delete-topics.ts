@@ -1,0 +1,89 @@
+/**
+ * DeleteTopics: removes topics by name (v1-5), from v6 by name or id (KIP-516). v5 adds errorMessage.
+ * The change of the metadata commits first; each part drops its own state when it sees the new image.
+ */
+import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
+import type { TopicImage } from '../metadata/image.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
+import type { Handler, RequestContext } from './context.ts'
+import { toKafkaError } from './each-partition.ts'
+import { quorumErrors } from './quorum-errors.ts'
+
+type TopicResponse = ResponseOf<typeof DeleteTopics>['responses'][number]
+
+interface Target {
+  readonly name: string | null
+  readonly topicId: string
+}
+
+const FIRST_VERSION_WITH_DISABLED_ERROR = 3
+
+export const deleteTopics: Handler<typeof DeleteTopics> = async (request, context) => {
+  if (!context.config.get('delete.topic.enable')) {
+    const known = context.apiVersion >= FIRST_VERSION_WITH_DISABLED_ERROR
+    throw new KafkaError(
+      known ? 'TOPIC_DELETION_DISABLED' : 'INVALID_REQUEST',
+      'delete.topic.enable is false on this broker',
+    )
+  }
+  const targets = targetsOf(request)
+  const responses = await Promise.all(
+    targets.map((target) => {
+      const repeated = targets.filter((other) => isSame(target, other, context)).length > 1
+      return deleteTopic(target, repeated, context)
+    }),
+  )
+  return { throttleTimeMs: 0, responses }
+}
+
+function targetsOf(request: RequestOf<typeof DeleteTopics>): Target[] {
+  return [...request.topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...request.topics]
+}
+
+function isSame(one: Target, other: Target, context: RequestContext): boolean {
+  if (one === other) return true
+  const topic = lookup(one, context)
+  return topic === undefined
+    ? one.name === other.name && one.topicId === other.topicId
+    : topic === lookup(other, context)
+}
+
+function lookup({ name, topicId }: Target, context: RequestContext): TopicImage | undefined {
+  const { topics, topicNames } = context.metadata.image
+  return topics.get((topicId === ZERO_UUID ? name : topicNames.get(topicId)) ?? '')
+}
+
+async function deleteTopic(
+  target: Target,
+  repeated: boolean,
+  context: RequestContext,
+): Promise<TopicResponse> {
+  try {
+    checkTarget(target, repeated)
+    const topic = lookup(target, context)
+    if (topic === undefined) throw unknownTopic(target)
+    await quorumErrors(() => context.metadata.deleteTopic(topic.name, topic.id))
+    context.logger.info({ topic: topic.name, topicId: topic.id, clientId: context.clientId }, 'topic deleted')
+    return { name: topic.name, topicId: topic.id, errorCode: 0 }
+  } catch (error) {
+    const { code, detail } = toKafkaError(error, context.logger, { topic: target.name ?? target.topicId })
+    return { name: target.name, topicId: target.topicId, errorCode: code, errorMessage: detail ?? null }
+  }
+}
+
+function checkTarget({ name, topicId }: Target, repeated: boolean): void {
+  if (name === null && topicId === ZERO_UUID) {
+    throw new KafkaError('INVALID_REQUEST', 'a topic has neither a name nor an id')
+  }
+  if (name !== null && topicId !== ZERO_UUID) {
+    throw new KafkaError('INVALID_REQUEST', `topic "${name}" has a name and an id: give one`)
+  }
+  if (repeated) throw new KafkaError('INVALID_REQUEST', `topic ${name ?? topicId} is named more than once`)
+}
+
+function unknownTopic({ name, topicId }: Target): KafkaError {
+  return name === null
+    ? new KafkaError('UNKNOWN_TOPIC_ID', `there is no topic with the id ${topicId}`)
+    : new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic "${name}"`)
+}

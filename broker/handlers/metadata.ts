@@ -1,0 +1,109 @@
+/**
+ * Metadata: brokers, topics, partitions and their leaders, with the addresses of the listener that was asked.
+ *
+ * v0 asks for all topics with an empty list, v1 with null. v4 may forbid automatic creation. v6 tells a leader
+ * without that listener from a missing leader. v12 finds topics by id (KIP-516).
+ */
+import type { Metadata } from '../protocol/apis/metadata.ts'
+import type { PartitionImage, TopicImage } from '../metadata/image.ts'
+import { errorCode, KafkaError } from '../protocol/errors.ts'
+import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
+import { CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS } from './authorized-operations.ts'
+import { brokersOf, controllerOf } from './cluster-view.ts'
+import type { Handler, RequestContext } from './context.ts'
+import { checkTopicName, isInternalTopic } from './topic-names.ts'
+
+type Request = RequestOf<typeof Metadata>
+type TopicResponse = ResponseOf<typeof Metadata>['topics'][number]
+type PartitionResponse = TopicResponse['partitions'][number]
+
+const FIRST_VERSION_WITH_NULL = 1
+const FIRST_VERSION_WITH_LISTENER_ERROR = 6
+const FIRST_VERSION_BY_ID = 12
+
+export const metadata: Handler<typeof Metadata> = (request, context) => {
+  const { image } = context.metadata
+  const brokers = brokersOf(image, context.listener)
+  return {
+    brokers: brokers.map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack })),
+    clusterId: context.clusterId,
+    controllerId: controllerOf(image, brokers),
+    topics: describeTopics(request, context),
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_ASKED,
+    errorCode: 0,
+  }
+}
+
+function describeTopics(request: Request, context: RequestContext): TopicResponse[] {
+  const { image } = context.metadata
+  const { topics } = request
+  if (topics === null || (topics.length === 0 && context.apiVersion < FIRST_VERSION_WITH_NULL)) {
+    return [...image.topics.values()].map((topic) => describeTopic(topic, request, context))
+  }
+  return topics.map(({ name, topicId }) =>
+    topicId === ZERO_UUID ? describeByName(name, request, context) : describeById(topicId, request, context),
+  )
+}
+
+function describeByName(name: string | null, request: Request, context: RequestContext): TopicResponse {
+  if (name === null) throw new KafkaError('INVALID_REQUEST', 'a topic has neither a name nor an id')
+  const topic = context.metadata.image.topics.get(name)
+  if (topic !== undefined) return describeTopic(topic, request, context)
+  try {
+    checkTopicName(name)
+  } catch (error) {
+    if (error instanceof KafkaError) return missing({ name, topicId: ZERO_UUID }, error.code)
+    throw error
+  }
+  if (request.allowAutoTopicCreation && context.config.get('auto.create.topics.enable')) {
+    // Topics of the brokers' own are created by the part that they belong to, with settings of their own.
+    if (!isInternalTopic(name)) context.topics.createAutomatically(name)
+  }
+  return missing({ name, topicId: ZERO_UUID }, errorCode('UNKNOWN_TOPIC_OR_PARTITION'))
+}
+
+function describeById(topicId: string, request: Request, context: RequestContext): TopicResponse {
+  if (context.apiVersion < FIRST_VERSION_BY_ID) {
+    throw new KafkaError('INVALID_REQUEST', `topic ids are looked up from version ${FIRST_VERSION_BY_ID} on`)
+  }
+  const { image } = context.metadata
+  const topic = image.topics.get(image.topicNames.get(topicId) ?? '')
+  if (topic !== undefined) return describeTopic(topic, request, context)
+  return missing({ name: null, topicId }, errorCode('UNKNOWN_TOPIC_ID'))
+}
+
+function missing(topic: { name: string | null; topicId: string }, code: number): TopicResponse {
+  return { ...topic, errorCode: code, isInternal: isInternalTopic(topic.name ?? ''), partitions: [] }
+}
+
+function describeTopic(topic: TopicImage, request: Request, context: RequestContext): TopicResponse {
+  return {
+    errorCode: 0,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: isInternalTopic(topic.name),
+    partitions: topic.partitions.map((partition) => describePartition(partition, context)),
+    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NOT_ASKED,
+  }
+}
+
+function describePartition(partition: PartitionImage, context: RequestContext): PartitionResponse {
+  const { brokers } = context.metadata.image
+  const error = leaderError(partition.leader, context)
+  return {
+    errorCode: error,
+    partitionIndex: partition.index,
+    leaderId: error === 0 ? partition.leader : -1,
+    leaderEpoch: partition.leaderEpoch,
+    replicaNodes: [...partition.replicas],
+    isrNodes: [...partition.isr],
+    offlineReplicas: partition.replicas.filter((id) => !brokers.has(id)),
+  }
+}
+
+function leaderError(leader: number, context: RequestContext): number {
+  const broker = context.metadata.image.brokers.get(leader)
+  if (broker?.endpoints.some(({ listener }) => listener === context.listener) === true) return 0
+  const lacksListener = broker !== undefined && context.apiVersion >= FIRST_VERSION_WITH_LISTENER_ERROR
+  return errorCode(lacksListener ? 'LISTENER_NOT_FOUND' : 'LEADER_NOT_AVAILABLE')
+}

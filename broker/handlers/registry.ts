@@ -1,0 +1,118 @@
+/**
+ * Every API that is served: its table, its handler, and its answer when the request fails as a whole.
+ * ApiVersions, the dispatch and the labels of metrics are derived from this list.
+ */
+import { ApiVersions } from '../protocol/apis/api-versions.ts'
+import { CreateTopics } from '../protocol/apis/create-topics.ts'
+import { DeleteTopics } from '../protocol/apis/delete-topics.ts'
+import { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
+import { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
+import { Fetch } from '../protocol/apis/fetch.ts'
+import { FindCoordinator } from '../protocol/apis/find-coordinator.ts'
+import { Heartbeat } from '../protocol/apis/heartbeat.ts'
+import { InitProducerId } from '../protocol/apis/init-producer-id.ts'
+import { JoinGroup } from '../protocol/apis/join-group.ts'
+import { LeaveGroup } from '../protocol/apis/leave-group.ts'
+import { ListOffsets } from '../protocol/apis/list-offsets.ts'
+import { Metadata } from '../protocol/apis/metadata.ts'
+import { OffsetCommit } from '../protocol/apis/offset-commit.ts'
+import { OffsetFetch } from '../protocol/apis/offset-fetch.ts'
+import { OffsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.ts'
+import { Produce } from '../protocol/apis/produce.ts'
+import { SyncGroup } from '../protocol/apis/sync-group.ts'
+import type { KafkaError } from '../protocol/errors.ts'
+import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
+import { apiVersions } from './api-versions.ts'
+import type { Handler, RequestContext } from './context.ts'
+import { createTopics } from './create-topics.ts'
+import { deleteTopics } from './delete-topics.ts'
+import { describeCluster } from './describe-cluster.ts'
+import { describeConfigs } from './describe-configs.ts'
+import * as fail from './error-responses.ts'
+import { fetch } from './fetch.ts'
+import { findCoordinator } from './find-coordinator.ts'
+import { heartbeat } from './heartbeat.ts'
+import { initProducerId } from './init-producer-id.ts'
+import { joinGroup } from './join-group.ts'
+import { leaveGroup } from './leave-group.ts'
+import { listOffsets } from './list-offsets.ts'
+import { metadata } from './metadata.ts'
+import { offsetCommit } from './offset-commit.ts'
+import { offsetFetch } from './offset-fetch.ts'
+import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
+import { produce } from './produce.ts'
+import { syncGroup } from './sync-group.ts'
+
+/** The answer to a request that failed as a whole; null when it cannot be told and the connection must be closed. */
+export type ErrorResponse<A extends AnyApi> = (
+  request: RequestOf<A>,
+  error: KafkaError,
+) => ResponseOf<A> | null
+
+/** One API with its types forgotten, for the dispatch. */
+export interface Route {
+  readonly api: AnyApi
+  /** Lowest version that ApiVersions names. */
+  readonly advertisedMin: number
+  readonly handle: (request: unknown, context: RequestContext) => unknown
+  readonly fail: (request: unknown, error: KafkaError) => unknown
+}
+
+function handle<A extends AnyApi>(
+  api: A,
+  handler: Handler<A>,
+  errorResponse: ErrorResponse<A>,
+  options: { readonly advertisedMin?: number } = {},
+): Route {
+  return {
+    api,
+    advertisedMin: options.advertisedMin ?? api.versions.min,
+    handle: (request, context) => handler(request as RequestOf<A>, context),
+    fail: (request, error) => errorResponse(request as RequestOf<A>, error),
+  }
+}
+
+const routes: readonly Route[] = [
+  // Versions 0 to 2 are not served, but a client library that does not see version 0 stops compressing (KAFKA-18659).
+  handle(Produce, produce, fail.produce, { advertisedMin: 0 }),
+  handle(Fetch, fetch, fail.fetch),
+  handle(ListOffsets, listOffsets, fail.listOffsets),
+  handle(Metadata, metadata, fail.metadata),
+  handle(ApiVersions, apiVersions(servedApis), fail.apiVersions),
+  handle(CreateTopics, createTopics, fail.createTopics),
+  handle(DeleteTopics, deleteTopics, fail.deleteTopics),
+  handle(InitProducerId, initProducerId, fail.initProducerId),
+  handle(FindCoordinator, findCoordinator, fail.findCoordinator),
+  handle(JoinGroup, joinGroup, fail.joinGroup),
+  handle(SyncGroup, syncGroup, fail.syncGroup),
+  handle(Heartbeat, heartbeat, fail.heartbeat),
+  handle(LeaveGroup, leaveGroup, fail.leaveGroup),
+  handle(OffsetCommit, offsetCommit, fail.offsetCommit),
+  handle(OffsetFetch, offsetFetch, fail.offsetFetch),
+  handle(OffsetForLeaderEpoch, offsetForLeaderEpoch, fail.offsetForLeaderEpoch),
+  handle(DescribeConfigs, describeConfigs, fail.describeConfigs),
+  handle(DescribeCluster, describeCluster, fail.describeCluster),
+]
+
+/** By API key. */
+export const ROUTES: ReadonlyMap<number, Route> = new Map(routes.map((route) => [route.api.key, route]))
+
+/** What ApiVersions tells. */
+export interface ServedApi {
+  readonly key: number
+  readonly name: string
+  readonly minVersion: number
+  readonly maxVersion: number
+}
+
+/** Every API with the versions that clients are told of, by key. */
+export function servedApis(): ServedApi[] {
+  return routes
+    .map(({ api, advertisedMin }) => ({
+      key: api.key,
+      name: api.name,
+      minVersion: advertisedMin,
+      maxVersion: api.versions.max,
+    }))
+    .toSorted((a, b) => a.key - b.key)
+}
