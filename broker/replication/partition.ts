@@ -244,10 +244,10 @@ export class Partition {
    * Appends one batch as leader. Resolves when it is acknowledged as `acks` asks: 0 and 1 by this log, -1 by
    * the whole ISR. Throws what the log throws, and NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS,
    * NOT_ENOUGH_REPLICAS_AFTER_APPEND or REQUEST_TIMED_OUT; after the last two the records are in the log and
-   * may yet be committed.
+   * may yet be committed. The batch is handed to the log before this returns, but for a take-over under way.
    */
   async append(records: Buffer, options: AppendOptions): Promise<AppendInfo> {
-    await this.#takenOver()
+    if (this.#takeOver !== undefined) await this.#takenOver()
     if (!this.isLeader) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
     if (options.acks === -1 && this.#isUnderMinIsr()) {
       throw new KafkaError('NOT_ENOUGH_REPLICAS', this.#describeIsr('nothing was appended:'))
@@ -259,7 +259,7 @@ export class Partition {
     )
     this.#lastWrite = write
     const info = await write
-    await this.#takenOver()
+    if (this.#takeOver !== undefined) await this.#takenOver()
     this.#advanceHighWatermark()
     this.#notify()
     if (options.acks === -1) await this.#replicated(info.lastOffset + 1, options.timeoutMs)
