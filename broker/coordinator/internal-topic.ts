@@ -7,7 +7,7 @@
  * (docs/decisions/0050-replicas-of-internal-topics.md).
  */
 import type { ClusterMetadata } from '../metadata/cluster-metadata.ts'
-import type { TopicImage } from '../metadata/image.ts'
+import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -50,7 +50,7 @@ export class InternalTopic {
 
   start(): void {
     this.#unsubscribe = this.#options.metadata.subscribe((image, _delta, previous) => {
-      if (image.brokers.size !== previous.brokers.size) {
+      if (liveBrokers(image) !== liveBrokers(previous)) {
         this.#brokersChangedAtMs = this.#options.clock.monotonicMs()
       }
     })
@@ -112,7 +112,7 @@ export class InternalTopic {
 
   #replicationFactor(): number {
     const { spec, metadata, clock, replicationFactorIsSet } = this.#options
-    const live = metadata.image.brokers.size
+    const live = liveBrokers(metadata.image)
     if (live >= spec.replicationFactor) return spec.replicationFactor
     if (replicationFactorIsSet || live === 0) throw this.#tooFewBrokers(live)
     const unchangedMs = clock.monotonicMs() - this.#brokersChangedAtMs
@@ -145,4 +145,9 @@ export class InternalTopic {
       `internal topic gets fewer replicas than the default because the cluster has fewer brokers; set ${replicationFactorKey} before its first use if more brokers are to come`,
     )
   }
+}
+
+/** Brokers that may be given replicas: alive, and not about to stop. */
+function liveBrokers({ brokers }: MetadataImage): number {
+  return [...brokers.values()].filter(({ shuttingDown }) => !shuttingDown).length
 }

@@ -5,28 +5,22 @@
 import type { LeaveGroup } from '../protocol/apis/leave-group.ts'
 import { errorCode } from '../protocol/errors.ts'
 import type { Handler } from './context.ts'
-import { toKafkaError } from './each-partition.ts'
 
 const FIRST_VERSION_WITH_BATCHES = 3
 
 export const leaveGroup: Handler<typeof LeaveGroup> = async (request, context) => {
-  const { groupId } = request
   const isBatch = context.apiVersion >= FIRST_VERSION_WITH_BATCHES
   const leaving = isBatch ? request.members : [{ memberId: request.memberId, groupInstanceId: null }]
-  try {
-    const { members } = await context.groups.ask<'leave'>(groupId, {
-      kind: 'leave',
-      members: leaving.map(({ memberId, groupInstanceId }) => ({ memberId, instanceId: groupInstanceId })),
-    })
-    return {
-      errorCode: isBatch ? 0 : errorCode(members[0]!.error),
-      members: members.map(({ memberId, instanceId, error }) => ({
-        memberId,
-        groupInstanceId: instanceId,
-        errorCode: errorCode(error),
-      })),
-    }
-  } catch (error) {
-    return { errorCode: toKafkaError(error, context.logger, { group: groupId }).code, members: [] }
+  const { members } = await context.groups.ask<'leave'>(request.groupId, {
+    kind: 'leave',
+    members: leaving.map(({ memberId, groupInstanceId }) => ({ memberId, instanceId: groupInstanceId })),
+  })
+  return {
+    errorCode: isBatch ? 0 : errorCode(members[0]!.error),
+    members: members.map(({ memberId, instanceId, error }) => ({
+      memberId,
+      groupInstanceId: instanceId,
+      errorCode: errorCode(error),
+    })),
   }
 }

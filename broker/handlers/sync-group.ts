@@ -5,30 +5,25 @@
 import type { SyncGroup } from '../protocol/apis/sync-group.ts'
 import { errorCode } from '../protocol/errors.ts'
 import type { Handler } from './context.ts'
-import { toKafkaError } from './each-partition.ts'
 
 export const syncGroup: Handler<typeof SyncGroup> = async (request, context) => {
   const { groupId, generationId, memberId, groupInstanceId, protocolType, protocolName } = request
-  try {
-    const assignments = new Map(
-      request.assignments.map((each) => [each.memberId, Buffer.from(each.assignment)]),
-    )
-    const reply = await context.groups.ask<'sync'>(
-      groupId,
-      {
-        kind: 'sync',
-        memberId,
-        instanceId: groupInstanceId,
-        generationId,
-        protocolType,
-        protocolName,
-        assignments,
-      },
-      context.signal,
-    )
-    return { ...reply, errorCode: errorCode(reply.error) }
-  } catch (error) {
-    const { code } = toKafkaError(error, context.logger, { group: groupId })
-    return { errorCode: code, assignment: Buffer.alloc(0) }
-  }
+  // Copied, because the group outlives the frame.
+  const assignments = new Map(
+    request.assignments.map((each) => [each.memberId, Buffer.from(each.assignment)]),
+  )
+  const reply = await context.groups.ask<'sync'>(
+    groupId,
+    {
+      kind: 'sync',
+      memberId,
+      instanceId: groupInstanceId,
+      generationId,
+      protocolType,
+      protocolName,
+      assignments,
+    },
+    context.signal,
+  )
+  return { ...reply, errorCode: errorCode(reply.error) }
 }

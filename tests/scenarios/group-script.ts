@@ -234,7 +234,7 @@ function leaving(word: string): { memberId: string; instanceId: string | null } 
 function describeReply(reply: Replies[keyof Replies]): string {
   if ('skipAssignment' in reply) return describeJoined(reply)
   if ('assignment' in reply)
-    return `${reply.error}${reply.error === 'NONE' ? ` assignment=${reply.assignment}` : ''}`
+    return `${reply.error}${reply.error === 'NONE' ? ` assignment=${String(reply.assignment)}` : ''}`
   if ('members' in reply) {
     return reply.members.map((each) => `${each.instanceId ?? each.memberId}:${each.error}`).join(' ')
   }
@@ -244,7 +244,7 @@ function describeReply(reply: Replies[keyof Replies]): string {
 function describeJoined(reply: JoinReply): string {
   if (reply.error !== 'NONE')
     return `${reply.error}${reply.memberId === '' ? '' : ` member=${reply.memberId}`}`
-  const members = reply.members.map(({ memberId, metadata }) => `${memberId}:${metadata}`).join(',')
+  const members = reply.members.map(({ memberId, metadata }) => `${memberId}:${String(metadata)}`).join(',')
   return [
     `generation=${reply.generationId} protocol=${reply.protocolName} member=${reply.memberId} leader=${reply.leader}`,
     ...(members === '' ? [] : [`members=${members}`]),
@@ -253,6 +253,6 @@ function describeJoined(reply: JoinReply): string {
 }
 
 function describeStored({ generation, protocol, leader, members }: StoredGroup): string {
-  const each = members.map(({ memberId, assignment }) => `${memberId}:${assignment}`).join(',')
+  const each = members.map(({ memberId, assignment }) => `${memberId}:${String(assignment)}`).join(',')
   return `generation=${generation} protocol=${protocol} leader=${leader} members=${each}`
 }
