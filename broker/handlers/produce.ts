@@ -6,7 +6,8 @@
  * (KIP-516).
  */
 import type { Produce } from '../protocol/apis/produce.ts'
-import { KafkaError } from '../protocol/errors.ts'
+import { errorName, KafkaError } from '../protocol/errors.ts'
+import { BATCH_HEADER_BYTES, BatchView } from '../protocol/record-batch.ts'
 import type { RequestOf, ResponseOf } from '../protocol/schema.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { answerPartition } from './each-partition.ts'
@@ -18,11 +19,6 @@ type PartitionResponse = TopicResponse['partitionResponses'][number]
 
 const FIRST_VERSION_WITH_ZSTD = 7
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
-/** The low byte of a batch's attributes: codec in bits 0 to 2, bit 4 transactional. */
-const ATTRIBUTES_POSITION = 22
-const CODEC_MASK = 0x07
-const ZSTD = 4
-const TRANSACTIONAL = 0x10
 
 /** Written by the brokers themselves, from anybody else they are refused. */
 const INTERNAL_TOPICS: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state'])
@@ -30,14 +26,10 @@ const INTERNAL_TOPICS: ReadonlySet<string> = new Set(['__consumer_offsets', '__t
 export const produce: Handler<typeof Produce> = async (request, context) => {
   const responses = await Promise.all(request.topicData.map((topic) => produceTopic(topic, request, context)))
   if (request.acks === 0) return acknowledgeNothing(responses)
-  const hints = responses.flatMap(({ partitionResponses }) =>
-    partitionResponses.map(({ currentLeader }) =>
-      currentLeader === undefined || currentLeader.leaderId === undefined
-        ? undefined
-        : { leaderId: currentLeader.leaderId, leaderEpoch: currentLeader.leaderEpoch ?? -1 },
-    ),
+  const leaderIds = responses.flatMap(({ partitionResponses }) =>
+    partitionResponses.flatMap(({ currentLeader }) => currentLeader?.leaderId ?? []),
   )
-  return { responses, nodeEndpoints: leaderEndpoints(hints, context) }
+  return { responses, nodeEndpoints: leaderEndpoints(leaderIds, context) }
 }
 
 /**
@@ -48,7 +40,7 @@ function acknowledgeNothing(responses: readonly TopicResponse[]): null {
     .flatMap(({ partitionResponses }) => partitionResponses)
     .find(({ errorCode }) => errorCode !== 0)
   if (failed === undefined) return null
-  throw new Error(`a produce request with acks=0 failed: ${failed.errorMessage ?? failed.errorCode}`)
+  throw new KafkaError(errorName(failed.errorCode), `with acks=0: ${failed.errorMessage ?? ''}`)
 }
 
 async function produceTopic(
@@ -104,14 +96,14 @@ async function appendBatch(
 
 /** What depends on the request rather than on the batch alone; the log checks the rest. */
 function checkBatch(records: Buffer | null, request: Request, apiVersion: number): Buffer {
-  if (records === null || records.length <= ATTRIBUTES_POSITION) {
+  if (records === null || records.length < BATCH_HEADER_BYTES) {
     throw new KafkaError('INVALID_RECORD', 'the request has no record batch for the partition')
   }
-  const attributes = records[ATTRIBUTES_POSITION]!
-  if (request.transactionalId !== null || (attributes & TRANSACTIONAL) !== 0) {
+  const batch = new BatchView(records)
+  if (request.transactionalId !== null || batch.isTransactional) {
     throw new KafkaError('INVALID_TXN_STATE', 'this broker does not serve transactions')
   }
-  if ((attributes & CODEC_MASK) === ZSTD && apiVersion < FIRST_VERSION_WITH_ZSTD) {
+  if (batch.codec === 'zstd' && apiVersion < FIRST_VERSION_WITH_ZSTD) {
     throw new KafkaError(
       'UNSUPPORTED_COMPRESSION_TYPE',
       `zstd needs Produce v${FIRST_VERSION_WITH_ZSTD}, the request is v${apiVersion}`,

@@ -27,6 +27,8 @@ export function createLogger(
       level: options.level ?? 'info',
       base: options.fields ?? {},
       timestamp: pino.stdTimeFunctions.isoTime,
+      // Both names are in use; an Error under any other would come out as {}.
+      serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
       formatters: { level: (label) => ({ level: label }) },
     },
     pino.destination({ dest: options.destination ?? 1, sync: true }),
