@@ -49,10 +49,9 @@ await describeWith(kafkaTools, "Kafka's own tools", (tools) => {
         lines.map((line) => `${line}\n`).join(''),
       )
     const consume = async (topic: string, count: number, ...options: string[]): Promise<string[]> => {
-      const said = await run('kafka-console-consumer', [
-        ...['--topic', topic, '--from-beginning', '--max-messages', String(count), '--timeout-ms', '20000'],
-        ...['--formatter-property', 'print.key=true', '--formatter-property', 'key.separator=:', ...options],
-      ])
+      const how = ['--from-beginning', '--max-messages', String(count), '--timeout-ms', '20000']
+      const form = ['--formatter-property', 'print.key=true', '--formatter-property', 'key.separator=:']
+      const said = await run('kafka-console-consumer', ['--topic', topic, ...how, ...form, ...options])
       return said.split('\n').filter((line) => line !== '')
     }
 

@@ -98,8 +98,8 @@ describe('@platformatic/kafka', () => {
         }))
         await produce(messages, { compression })
         const records = await consume(`group-${topic}`, topic, 200)
-        const seen = records.map(({ key, value, headers }) => [key, value, headers.get('trace')])
-        const written = messages.map(({ key, value, headers }) => [key, value, headers.trace])
+        const seen = records.map(({ key, value, headers }) => `${key}: ${value} (${headers.get('trace')})`)
+        const written = messages.map(({ key, value, headers }) => `${key}: ${value} (${headers.trace})`)
         expect(seen.toSorted()).toEqual(written.toSorted())
       },
     )
