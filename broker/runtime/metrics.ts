@@ -29,7 +29,7 @@ export class Metrics {
 
   /** A value that is asked for when the metrics are read. */
   watch(name: string, help: string, read: () => number): void {
-    const gauge = new Gauge({ name, help, registers: [], collect: () => gauge.set(read()) })
+    const gauge: Gauge = new Gauge({ name, help, registers: [], collect: () => gauge.set(read()) })
     this.#registry.registerMetric(gauge)
   }
 

@@ -1,0 +1,299 @@
+/**
+ * One broker: builds every part in order, closes them in reverse. The only file that knows all parts.
+ *
+ * Start: metadata (it knows the cluster id) -> logs (they must belong to that cluster) -> sockets (so that the
+ * addresses are known) -> registration (which waits until an earlier life of this broker is over, so that no
+ * leadership of that life is taken up again) -> replicas, groups -> controller.
+ *
+ * Stop: leaderships are handed over while everything still runs; then clients are let go, parts close, logs are
+ * flushed and marked clean. Each step has a bound, whatever the quorum does.
+ */
+import type { Config } from './config/config.ts'
+import { GroupCoordinator } from './coordinator/group-coordinator.ts'
+import { createDispatch } from './dispatch.ts'
+import type { BrokerParts } from './handlers/context.ts'
+import { ProducerIds } from './handlers/producer-ids.ts'
+import { TopicCreator } from './handlers/topic-creator.ts'
+import { ClusterMetadata } from './metadata/cluster-metadata.ts'
+import { Controller } from './metadata/controller.ts'
+import type { BrokerRegistration, Endpoint, MetadataImage, PartitionImage } from './metadata/image.ts'
+import { openStore } from './metadata/open-store.ts'
+import type { Registration } from './metadata/registration.ts'
+import { Connections } from './network/connections.ts'
+import { Listener } from './network/listener.ts'
+import { Peer } from './network/peer.ts'
+import { ReplicaManager } from './replication/replica-manager.ts'
+import { Closers } from './runtime/closers.ts'
+import type { Clock } from './runtime/clock.ts'
+import type { Logger } from './runtime/logger.ts'
+import { Metrics } from './runtime/metrics.ts'
+import { LogManager } from './storage/log-manager.ts'
+
+const QUORUM_WAIT_LOGGED_EVERY_MS = 5_000
+/** A quorum that has not answered for this long is not waited for by a broker that stops. */
+const QUORUM_SILENT_MS = 2_000
+const SILENCE_CHECK_MS = 100
+/** How long requests in process may take to finish when the broker stops. */
+const IN_FLIGHT_GRACE_MS = 1_000
+
+export interface BrokerServerOptions {
+  readonly config: Config
+  readonly clock: Clock
+  readonly logger: Logger
+  /** [0, 1) */
+  readonly random: () => number
+}
+
+export class BrokerServer {
+  readonly #options: BrokerServerOptions
+  readonly #logger: Logger
+  readonly #closers: Closers
+  readonly #connections: Connections
+  readonly metrics = new Metrics()
+  #listeners: readonly Listener[] = []
+  #endpoints: readonly Endpoint[] = []
+  #stopping: Promise<void> | undefined
+
+  constructor(options: BrokerServerOptions) {
+    this.#options = options
+    this.#logger = options.logger.child({ brokerId: options.config.brokerId })
+    this.#closers = new Closers(this.#logger)
+    this.#connections = new Connections(options.config.get('max.connections'))
+  }
+
+  /** Where the broker is reached, once it has started. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints
+  }
+
+  /** Serves when it resolves. Rejects with an error that says what is wrong; whatever had been started is closed. */
+  async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  /** Stops what has been started, in reverse; the second call waits for the first. Never rejects. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#closers.closeAll()
+    return this.#stopping
+  }
+
+  async #start(): Promise<void> {
+    const { config } = this.#options
+    const startedMs = this.#options.clock.monotonicMs()
+    const { metadata, clusterId } = await this.#openMetadata()
+    const logs = await this.#openLogs(clusterId)
+    const parts = this.#buildParts(metadata, clusterId, logs)
+    await this.#openListeners(parts)
+    const registration = await this.#register(metadata)
+    parts.replicas.start()
+    this.#closers.push('replicas', () => parts.replicas.close())
+    parts.groups.start()
+    this.#closers.push('groups', () => parts.groups.close())
+    const controller = new Controller({ ...this.#options, brokerId: config.brokerId, metadata })
+    controller.start()
+    this.#closers.push('controller', () => controller.close())
+    // Clients are let go before the parts that serve them close.
+    this.#closers.push('connections', () => this.#closeConnections())
+    this.#closers.push('leaderships', () => this.#handOver(metadata, registration))
+    this.#watchMetrics(metadata)
+    const listeners = this.#endpoints.map(({ listener, host, port }) => `${listener}://${host}:${port}`)
+    const startMs = Math.round(this.#options.clock.monotonicMs() - startedMs)
+    this.#logger.info({ clusterId, listeners, startMs }, 'broker started')
+  }
+
+  async #openMetadata(): Promise<{ metadata: ClusterMetadata; clusterId: string }> {
+    const { config, clock } = this.#options
+    const quorum = config.get('quorum.connect')
+    const timeoutMs = config.get('quorum.connect.timeout.ms')
+    const store = openStore(quorum ?? '', { clock, logger: this.#logger })
+    const metadata = new ClusterMetadata({ store, clock, logger: this.#logger })
+    this.#closers.push('metadata', () => metadata.close())
+    const startedMs = clock.monotonicMs()
+    let cancel = (): void => {}
+    const logWait = (): void => {
+      const waitedMs = Math.round(clock.monotonicMs() - startedMs)
+      this.#logger.warn({ quorum, waitedMs, timeoutMs }, 'waiting for the metadata quorum')
+      cancel = clock.after(QUORUM_WAIT_LOGGED_EVERY_MS, logWait)
+    }
+    cancel = clock.after(QUORUM_WAIT_LOGGED_EVERY_MS, logWait)
+    try {
+      await metadata.open(timeoutMs)
+      return { metadata, clusterId: await metadata.ensureClusterId(timeoutMs) }
+    } finally {
+      cancel()
+    }
+  }
+
+  async #openLogs(clusterId: string): Promise<LogManager> {
+    const { config, clock } = this.#options
+    this.#checkNotStopped()
+    const logs = await LogManager.open({
+      dirs: [...config.logDirs],
+      config,
+      clusterId,
+      nodeId: config.brokerId,
+      clock,
+      logger: this.#logger,
+    })
+    this.#closers.push('logs', () => logs.close())
+    return logs
+  }
+
+  #buildParts(metadata: ClusterMetadata, clusterId: string, logs: LogManager): BrokerParts {
+    const { config, clock, random } = this.#options
+    const { brokerId } = config
+    const logger = this.#logger
+    const replicas = new ReplicaManager({
+      brokerId,
+      brokerEpoch: () => metadata.registration?.epoch ?? -1,
+      config,
+      logs,
+      metadata,
+      peers: (broker) => this.#peer(broker),
+      clock,
+      logger,
+    })
+    const topics = new TopicCreator({ config, metadata, logger, random })
+    const groups = new GroupCoordinator({
+      config,
+      replicas,
+      metadata,
+      clock,
+      logger,
+      createTopic: (spec) => topics.create(spec),
+    })
+    const producerIds = new ProducerIds(metadata)
+    return { brokerId, clusterId, config, clock, logger, metadata, replicas, groups, topics, producerIds }
+  }
+
+  #peer(broker: BrokerRegistration): Peer {
+    const { config, clock } = this.#options
+    const name = config.interBrokerListener
+    const endpoint = broker.endpoints.find(({ listener }) => listener === name)
+    if (endpoint === undefined) {
+      throw new Error(
+        `broker ${broker.id} has no listener ${name}, which inter.broker.listener.name asks for`,
+      )
+    }
+    const clientId = `broker-${config.brokerId}`
+    const maxFrameBytes = config.get('socket.request.max.bytes')
+    return new Peer({ host: endpoint.host, port: endpoint.port, clientId, maxFrameBytes, clock })
+  }
+
+  async #openListeners(parts: BrokerParts): Promise<void> {
+    const { config, clock } = this.#options
+    this.#checkNotStopped()
+    const serve = createDispatch(parts, this.metrics)
+    const listeners = config.listeners.map(
+      (listener) =>
+        new Listener({
+          config: listener,
+          serve,
+          connections: this.#connections,
+          backlog: config.get('socket.listen.backlog.size'),
+          maxFrameBytes: config.get('socket.request.max.bytes'),
+          maxIdleMs: config.get('connections.max.idle.ms'),
+          clock,
+          logger: this.#logger.child({ part: 'network' }),
+        }),
+    )
+    this.#listeners = listeners
+    this.#closers.push('sockets', () => this.#closeConnections())
+    for (const listener of listeners) await listener.open()
+    this.#endpoints = config.listeners.map((listener, index) => ({
+      listener: listener.name,
+      securityProtocol: listener.securityProtocol,
+      host: listener.advertisedHost,
+      port: listener.advertisedPort ?? listeners[index]!.port,
+    }))
+  }
+
+  async #closeConnections(): Promise<void> {
+    for (const listener of this.#listeners) listener.close()
+    await this.#connections.closeAll(IN_FLIGHT_GRACE_MS, this.#options.clock)
+  }
+
+  async #register(metadata: ClusterMetadata): Promise<Registration> {
+    const { config } = this.#options
+    this.#checkNotStopped()
+    const identity = { id: config.brokerId, endpoints: this.#endpoints, rack: config.get('broker.rack') }
+    const registration = await metadata.register(identity, config.get('quorum.session.timeout.ms'))
+    this.#closers.push('registration', () => registration.close())
+    this.#checkNotStopped()
+    return registration
+  }
+
+  /** Waits, for a bounded time, until other brokers lead what they can lead. */
+  async #handOver(metadata: ClusterMetadata, registration: Registration): Promise<void> {
+    const { config, clock } = this.#options
+    const timeoutMs = config.get('controlled.shutdown.timeout.ms')
+    if (!config.get('controlled.shutdown.enable') || timeoutMs === 0) return
+    const silent = new AbortController()
+    let cancel = (): void => {}
+    const watchQuorum = (): void => {
+      if (metadata.silentMs() > QUORUM_SILENT_MS) silent.abort()
+      else cancel = clock.after(SILENCE_CHECK_MS, watchQuorum)
+    }
+    watchQuorum()
+    const isDone = (image: MetadataImage): boolean => leadershipsToHandOver(image, config.brokerId) === 0
+    const requested = registration.requestShutdown().catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'the shutdown could not be announced')
+    })
+    const done = await metadata.waitFor(isDone, timeoutMs, silent.signal)
+    await Promise.race([requested, aborted(silent.signal)])
+    cancel()
+    if (done) return
+    const left = leadershipsToHandOver(metadata.image, config.brokerId)
+    this.#logger.warn(
+      { left, quorumSilentMs: metadata.silentMs() },
+      'stopping with leaderships that nobody has taken',
+    )
+  }
+
+  #watchMetrics(metadata: ClusterMetadata): void {
+    const { brokerId } = this.#options.config
+    this.metrics.watch('kafka_network_connections', 'Open connections.', () => this.#connections.size)
+    this.metrics.watch('kafka_replication_led_partitions', 'Partitions that this broker leads.', () =>
+      countLed(metadata.image, brokerId, () => true),
+    )
+    this.metrics.watch(
+      'kafka_replication_under_replicated_partitions',
+      'Partitions that this broker leads and that not all replicas are in sync with.',
+      () => countLed(metadata.image, brokerId, ({ isr, replicas }) => isr.length < replicas.length),
+    )
+  }
+
+  #checkNotStopped(): void {
+    if (this.#stopping !== undefined) throw new Error('stopped while it was starting')
+  }
+}
+
+function countLed(
+  image: MetadataImage,
+  brokerId: number,
+  condition: (partition: PartitionImage) => boolean,
+): number {
+  let count = 0
+  for (const { partitions } of image.topics.values()) {
+    for (const partition of partitions) if (partition.leader === brokerId && condition(partition)) count += 1
+  }
+  return count
+}
+
+/** Partitions led here that another replica could lead: in sync, alive, and not stopping itself. */
+function leadershipsToHandOver(image: MetadataImage, brokerId: number): number {
+  const canLead = (id: number): boolean => id !== brokerId && image.brokers.get(id)?.shuttingDown === false
+  return countLed(image, brokerId, ({ isr }) => isr.some(canLead))
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
