@@ -187,7 +187,7 @@ function answer(
   outcomes: readonly Outcome[],
   context: RequestContext,
 ): Response {
-  const hints: LeaderHint[] = []
+  const leaderIds: number[] = []
   let position = 0
   const responses = request.topics.map(({ topic, topicId, partitions }) => ({
     topic,
@@ -198,11 +198,11 @@ function answer(
       position += 1
       if ('read' in outcome) return found(partition, outcome.read, request.isolationLevel)
       const hint = name === undefined ? undefined : leaderHint(outcome.error, name, partition, context)
-      if (hint !== undefined) hints.push(hint)
+      if (hint !== undefined) leaderIds.push(hint.leaderId)
       return refused(partition, outcome.error, hint)
     }),
   }))
-  return { throttleTimeMs: 0, errorCode: 0, responses, nodeEndpoints: leaderEndpoints(hints, context) }
+  return { throttleTimeMs: 0, errorCode: 0, responses, nodeEndpoints: leaderEndpoints(leaderIds, context) }
 }
 
 function found(partitionIndex: number, read: FetchedRecords, isolationLevel: number): PartitionResponse {

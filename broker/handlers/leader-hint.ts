@@ -24,13 +24,12 @@ export function leaderHint(
   return state && { leaderId: state.leader, leaderEpoch: state.leaderEpoch }
 }
 
-/** Addresses of the leaders named in `hints`, on the listener that the request came in by. */
+/** Addresses of the brokers with these ids, on the listener that the request came in by. */
 export function leaderEndpoints(
-  hints: readonly (LeaderHint | undefined)[],
+  leaderIds: readonly number[],
   context: RequestContext,
 ): { nodeId: number; host: string; port: number; rack: string | null }[] {
-  const ids = new Set(hints.flatMap((hint) => (hint === undefined ? [] : [hint.leaderId])))
-  return [...ids].flatMap((nodeId) => {
+  return [...new Set(leaderIds)].flatMap((nodeId) => {
     const broker = context.metadata.image.brokers.get(nodeId)
     const endpoint = broker?.endpoints.find(({ listener }) => listener === context.listener)
     return broker === undefined || endpoint === undefined

@@ -1,0 +1,117 @@
+/**
+ * The parts behind the handlers of one broker, real but for the network and the groups: metadata in a file, logs in a
+ * temporary directory, and a handler's context to call it with.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type Config, loadConfig } from '../../broker/config/config.ts'
+import type { GroupCoordinator } from '../../broker/coordinator/group-coordinator.ts'
+import type { RequestContext } from '../../broker/handlers/context.ts'
+import type { ProducerIds } from '../../broker/handlers/producer-ids.ts'
+import type { TopicCreator } from '../../broker/handlers/topic-creator.ts'
+import { ClusterMetadata } from '../../broker/metadata/cluster-metadata.ts'
+import type { TopicImage } from '../../broker/metadata/image.ts'
+import { openStore } from '../../broker/metadata/open-store.ts'
+import type { Partition } from '../../broker/replication/partition.ts'
+import { ReplicaManager } from '../../broker/replication/replica-manager.ts'
+import { systemClock } from '../../broker/runtime/clock.ts'
+import { silentLogger } from '../../broker/runtime/logger.ts'
+import { LogManager } from '../../broker/storage/log-manager.ts'
+import { waitUntil } from './wait-until.ts'
+
+const BROKER_ID = 1
+
+export interface OneBrokerParts {
+  readonly config: Config
+  readonly logs: LogManager
+  readonly metadata: ClusterMetadata
+  readonly replicas: ReplicaManager
+  /** Creates a topic of one replica and waits until it is led here. */
+  createTopic(name: string, partitions?: number, configs?: Record<string, string>): Promise<TopicImage>
+  partition(topic: string, index?: number): Partition
+  context(apiVersion: number, more?: Partial<RequestContext>): RequestContext
+  close(): Promise<void>
+}
+
+export async function openParts(settings: Record<string, string> = {}): Promise<OneBrokerParts> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'one-broker-'))
+  const quorum = `embedded:${path.join(directory, 'metadata.db')}`
+  const logDir = path.join(directory, 'logs')
+  const config = loadConfig({
+    'node.id': String(BROKER_ID),
+    'log.dirs': logDir,
+    'quorum.connect': quorum,
+    ...settings,
+  })
+  const common = { clock: systemClock, logger: silentLogger }
+  const metadata = new ClusterMetadata({ store: openStore(quorum, common), ...common })
+  await metadata.open(5000)
+  const clusterId = await metadata.ensureClusterId(5000)
+  const endpoint = { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: '127.0.0.1', port: 9092 }
+  const registration = await metadata.register({ id: BROKER_ID, endpoints: [endpoint], rack: null }, 6000)
+  const logs = await LogManager.open({ dirs: [logDir], config, clusterId, nodeId: BROKER_ID, ...common })
+  const replicas = new ReplicaManager({
+    brokerId: BROKER_ID,
+    brokerEpoch: () => registration.epoch,
+    config,
+    logs,
+    metadata,
+    peers: () => {
+      throw new Error('there is no other broker here')
+    },
+    ...common,
+  })
+  replicas.start()
+  const gone = new AbortController()
+
+  return {
+    config,
+    logs,
+    metadata,
+    replicas,
+    async createTopic(name, partitions = 1, configs = {}) {
+      const topic = await metadata.createTopic({
+        name,
+        assignment: Array.from({ length: partitions }, () => [BROKER_ID]),
+        configs: new Map(Object.entries(configs)),
+      })
+      await waitUntil(
+        () => topic.partitions.every(({ index }) => replicas.partition(name, index)?.isLeader === true),
+        `${name} is led`,
+      )
+      return topic
+    },
+    partition(topic, index = 0) {
+      return replicas.leader(topic, index)
+    },
+    context(apiVersion, more = {}) {
+      return {
+        brokerId: BROKER_ID,
+        clusterId,
+        config,
+        metadata,
+        replicas,
+        // The handlers under test have nothing to do with these.
+        groups: {} as GroupCoordinator,
+        topics: {} as TopicCreator,
+        producerIds: {} as ProducerIds,
+        apiVersion,
+        clientId: 'test',
+        clientHost: '127.0.0.1',
+        listener: 'PLAINTEXT',
+        signal: gone.signal,
+        ...common,
+        ...more,
+      }
+    },
+    async close() {
+      gone.abort()
+      await replicas.close()
+      await logs.close()
+      await registration.close()
+      await metadata.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
