@@ -24,7 +24,7 @@ export const OFFSETS_TOPIC = '__consumer_offsets'
 export interface GroupCoordinatorOptions {
   readonly config: Config
   readonly replicas: StateReplicas
-  readonly metadata: ClusterMetadata
+  readonly metadata: Pick<ClusterMetadata, 'image' | 'subscribe' | 'waitFor'>
   readonly clock: Clock
   readonly logger: Logger
   /** Assigns replicas to live brokers and commits the topic. */
@@ -32,7 +32,7 @@ export interface GroupCoordinatorOptions {
 }
 
 export class GroupCoordinator {
-  readonly #metadata: ClusterMetadata
+  readonly #metadata: GroupCoordinatorOptions['metadata']
   readonly #logger: Logger
   readonly #topic: InternalTopic
   readonly #shards: StateTopic<GroupShard>

@@ -8,6 +8,7 @@
  */
 import type { ClusterMetadata } from '../metadata/cluster-metadata.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
+import { StoreUnavailableError } from '../metadata/store.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -29,7 +30,7 @@ export interface InternalTopicOptions {
   /** The key that sets the replication factor, and whether someone has set it. */
   readonly replicationFactorKey: string
   readonly replicationFactorIsSet: boolean
-  readonly metadata: ClusterMetadata
+  readonly metadata: Pick<ClusterMetadata, 'image' | 'subscribe' | 'waitFor'>
   /** Assigns replicas and commits the topic; TOPIC_ALREADY_EXISTS when another broker was faster. */
   readonly createTopic: (spec: InternalTopicSpec) => Promise<unknown>
   readonly clock: Clock
@@ -93,13 +94,7 @@ export class InternalTopic {
         'created internal topic',
       )
     } catch (error) {
-      if (!(error instanceof KafkaError)) throw error
-      if (error.error !== 'TOPIC_ALREADY_EXISTS') {
-        throw new KafkaError(
-          'COORDINATOR_NOT_AVAILABLE',
-          `${spec.name} could not be created: ${error.message}`,
-        )
-      }
+      this.#checkCreation(error)
     }
     await metadata.waitFor((next) => next.topics.has(spec.name), CREATION_TIMEOUT_MS)
     const { image } = this
@@ -108,6 +103,15 @@ export class InternalTopic {
       'COORDINATOR_NOT_AVAILABLE',
       `${spec.name} was created, but this broker has not seen it within ${CREATION_TIMEOUT_MS} ms`,
     )
+  }
+
+  /** Another broker may have been faster; any other failure is told to the client as a reason to try again. */
+  #checkCreation(error: unknown): void {
+    const { spec, logger } = this.#options
+    if (error instanceof KafkaError && error.error === 'TOPIC_ALREADY_EXISTS') return
+    if (!(error instanceof KafkaError || error instanceof StoreUnavailableError)) throw error
+    logger.warn({ topic: spec.name, error: error.message }, 'internal topic could not be created')
+    throw new KafkaError('COORDINATOR_NOT_AVAILABLE', `${spec.name} could not be created: ${error.message}`)
   }
 
   #replicationFactor(): number {

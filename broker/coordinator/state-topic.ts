@@ -11,10 +11,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorName, KafkaError } from '../protocol/errors.ts'
 import { splitBatches } from '../protocol/record-batch.ts'
 import { decodeRecords, encodeBatch } from '../protocol/record-codec.ts'
-import type { Partition } from '../replication/partition.ts'
+import type { AppendOptions, Partition } from '../replication/partition.ts'
 import type { LeadershipChange } from '../replication/replica-manager.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
 
 export interface StateRecord {
   readonly key: Buffer
@@ -34,9 +35,15 @@ export interface StateOwner {
 /** Appends records to the owner's partition; resolves with the first one's offset once the whole ISR has them. */
 export type AppendState = (records: readonly StateRecord[]) => Promise<number>
 
+/** What state topics need of a partition. */
+export interface StatePartition extends Pick<Partition, 'index' | 'leaderEpoch' | 'isLeader'> {
+  readonly log: Pick<PartitionLog, 'logStartOffset' | 'logEndOffset' | 'read'>
+  append(records: Buffer, options: AppendOptions): Promise<Pick<AppendInfo, 'baseOffset'>>
+}
+
 /** What state topics need of the replica manager. */
 export interface StateReplicas {
-  partition(topic: string, index: number): Partition | undefined
+  partition(topic: string, index: number): StatePartition | undefined
   onLeadership(listener: (change: LeadershipChange) => void): () => void
 }
 
@@ -125,7 +132,7 @@ export class StateTopic<Owner extends StateOwner> {
     if (this.#tenures.get(index)?.leaderEpoch !== leaderEpoch) this.#begin(index, partition)
   }
 
-  #begin(index: number, partition: Partition): void {
+  #begin(index: number, partition: StatePartition): void {
     this.#end(index)
     const { leaderEpoch } = partition
     const tenure: Tenure<Owner> = {
@@ -146,7 +153,7 @@ export class StateTopic<Owner extends StateOwner> {
     tenure.owner.stop()
   }
 
-  async #load(tenure: Tenure<Owner>, index: number, partition: Partition): Promise<void> {
+  async #load(tenure: Tenure<Owner>, index: number, partition: StatePartition): Promise<void> {
     const { topic, clock, logger } = this.#options
     const startedMs = clock.monotonicMs()
     const fields = { topic, partition: index, leaderEpoch: tenure.leaderEpoch }
@@ -166,7 +173,7 @@ export class StateTopic<Owner extends StateOwner> {
   }
 
   /** Nobody but the owner appends, and it does so only once it is loaded: the end of the log stands still. */
-  async #replayLog(tenure: Tenure<Owner>, { log }: Partition): Promise<number> {
+  async #replayLog(tenure: Tenure<Owner>, { log }: StatePartition): Promise<number> {
     const end = log.logEndOffset
     let offset = log.logStartOffset
     let count = 0
@@ -192,7 +199,7 @@ export class StateTopic<Owner extends StateOwner> {
   /** The record is handed to the log before this returns, so appends lie in the order of the calls. */
   async #append(
     tenure: Tenure<Owner>,
-    partition: Partition,
+    partition: StatePartition,
     records: readonly StateRecord[],
   ): Promise<number> {
     const { clock, appendTimeoutMs, logger, topic } = this.#options
