@@ -6,123 +6,119 @@ import process from 'node:process'
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 
-import { explain } from '../tools/client-errors.ts'
-import { destroyCommand, provisionCommand, statusCommand, stopCommand } from './local/local-commands.ts'
-import type { LocalCommand } from './local/local-commands.ts'
 import { DEFAULT_FOLDER, DEFAULT_PORT } from './local/provision-local.ts'
-import { EXIT_CODES } from './outcome.ts'
-import type { Outcome } from './outcome.ts'
+import { localCommands } from './local/local-commands.ts'
+import { EXIT_CODES, InterruptedError } from './outcome.ts'
+import type { Commands, Outcome } from './outcome.ts'
 import { createProgress, silentProgress } from './progress.ts'
-import { ProvisionError } from './provision-error.ts'
+import { CLUSTER_FILE, UsageError, resolveTarget } from './target.ts'
+import type { TargetOptions } from './target.ts'
 
-const CLUSTER_FILE = 'cluster.yaml'
 const MAX_FIRST_PORT = 65_533
 
-interface Options {
-  readonly inventory?: string
-  readonly cluster?: string
-  readonly local?: true
-  readonly folder?: string
-  readonly port?: number
+interface Options extends TargetOptions {
   readonly json?: true
   readonly yes?: true
-  readonly node?: number
 }
 
-const cancel = new AbortController()
+type Run = (commands: Commands, options: Options) => Promise<Outcome>
 
 const program = new Command('npm run provision --')
   .description(
-    'Makes a Kafka-compatible cluster and keeps it as described.\n\n' +
-      `Without ${CLUSTER_FILE} here and without --inventory: three brokers on this machine, with their data in\n` +
-      `${DEFAULT_FOLDER}. Otherwise: the hosts that the file names, over SSH.\n\n` +
-      'It looks first and changes only what differs, so it can be repeated at any time.',
+    'Makes a Kafka-compatible cluster and keeps it as described. It looks first and changes only what differs, ' +
+      'so it can be repeated at any time.\n\n' +
+      `Where there is a ${CLUSTER_FILE}, or with --inventory or --cluster: on the hosts that the file names, over SSH. ` +
+      `Otherwise: three brokers on this machine, with their data in ${DEFAULT_FOLDER}.`,
   )
-  .option('--inventory <file>', 'the hosts, as JSON (or the outputs of the AWS stack)')
-  .option('--cluster <file>', `the description of the cluster (default: ${CLUSTER_FILE}, where it is there)`)
-  .option('--local', `this machine, even where ${CLUSTER_FILE} is there`)
+  .option('--inventory <file>', 'hosts: who they are, as JSON (also the outputs of the AWS stack)')
+  .option('--cluster <file>', `hosts: the description of the cluster (default: ${CLUSTER_FILE})`)
+  .option('--local', `this machine, even where there is a ${CLUSTER_FILE}`)
   .option('--folder <path>', `this machine: where data, settings and output go (default: ${DEFAULT_FOLDER})`)
-  .option('--port <port>', `this machine: of the first broker (default: ${DEFAULT_PORT})`, parsePort)
+  .option('--port <port>', `this machine: the first broker's (default: ${DEFAULT_PORT})`, parsePort)
   .option('--json', 'print the outcome as one JSON object, and no progress')
   .helpOption('--help', 'show this')
+  .helpCommand(false)
   .addHelpText(
     'after',
     `
 Exit codes: 0 done (status: all is well), 1 failed, 2 wrong command line, 3 status: not all is well.
 
 Examples:
-  npm run provision                                  the cluster, here or on the hosts of ${CLUSTER_FILE}
-  npm run provision -- --port 19092                  here, on ports 19092 to 19094
-  npm run provision -- --inventory hosts.json        on these hosts
+  npm run provision                              make the cluster, or see that it is as it should be
+  npm run provision -- --port 19092              on this machine, ports 19092 to 19094
+  npm run provision -- --inventory hosts.json    on these hosts
   npm run provision -- status --json`,
   )
   .exitOverride()
   .allowExcessArguments()
-  .action((options: Options, command: Command) => {
+  .action((_options, command: Command) => {
     if (command.args.length > 0)
       command.error(`error: unknown command '${command.args[0]}' (--help lists them)`)
-    return run(options, provisionCommand)
+    return run(command, (commands) => commands.provision())
   })
 
 program
   .command('status')
-  .description('what runs, who leads, which replicas are behind')
-  .action((_own, command: Command) => run(command.optsWithGlobals(), statusCommand))
+  .description('what runs, who leads, which replicas are behind; changes nothing')
+  .action((_options, command: Command) => run(command, (commands) => commands.status()))
 
 program
   .command('stop')
-  .description('this machine: stop the brokers, one after another; the data stays')
-  .action((_own, command: Command) => run(command.optsWithGlobals(), stopCommand))
+  .description('stop the brokers, one after another; the data stays')
+  .action((_options, command: Command) => run(command, (commands) => commands.stop()))
 
 program
   .command('destroy')
   .description('this machine: stop the brokers and delete the cluster with its data')
   .option('--yes', 'do not ask')
-  .action((_own, command: Command) => {
-    const options: Options = command.optsWithGlobals()
-    return run(options, (local) => destroyCommand({ ...local, yes: options.yes === true }))
-  })
+  .action((_options, command: Command) =>
+    run(command, (commands, options) => commands.destroy(options.yes === true)),
+  )
 
-async function run(
-  options: Options,
-  onThisMachine: (command: LocalCommand) => Promise<Outcome>,
-): Promise<void> {
+async function run(command: Command, action: Run): Promise<void> {
+  const options: Options = command.optsWithGlobals()
   try {
-    const outcome = await onThisMachine({
-      folder: options.folder ?? DEFAULT_FOLDER,
-      ...(options.port === undefined ? {} : { port: options.port }),
-      progress: options.json ? silentProgress : createProgress(process.stdout),
-      cancel: cancel.signal,
-    })
-    const text = options.json ? JSON.stringify(outcome.json) : outcome.text
+    const outcome = await action(await commandsFor(options), options)
+    const text = options.json === true ? JSON.stringify(outcome.json) : outcome.text
     if (text !== '') process.stdout.write(`${text}\n`)
     process.exitCode = outcome.exitCode
   } catch (error) {
+    if (error instanceof UsageError) command.error(`error: ${error.message}`)
     fail(error, options)
   }
 }
 
-function fail(error: unknown, options: Options): void {
-  const message = cancel.signal.aborted ? 'interrupted: what was begun has been undone' : describe(error)
-  if (options.json) process.stdout.write(`${JSON.stringify({ ok: false, error: message })}\n`)
-  process.stderr.write(`\n${message}\n`)
-  process.exitCode = cancel.signal.aborted ? EXIT_CODES.interrupted : EXIT_CODES.failed
+/** What hosts need (SSH, the release) is loaded only where hosts are meant. */
+async function commandsFor(options: Options): Promise<Commands> {
+  const progress = options.json === true ? silentProgress : createProgress(process.stdout)
+  const target = await resolveTarget(options, process.cwd())
+  if (target !== undefined) return (await import('./hosts-commands.ts')).hostsCommands(target, progress)
+  return localCommands({
+    folder: options.folder ?? DEFAULT_FOLDER,
+    ...(options.port === undefined ? {} : { port: options.port }),
+    progress,
+  })
 }
 
-/** What the operator can act on is told as it is; what only a programmer can, with its stack. */
+function fail(error: unknown, options: Options): void {
+  const message = describe(error)
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ ok: false, error: message })}\n`)
+  process.stderr.write(`\n${message}\n`)
+  process.exitCode = error instanceof InterruptedError ? EXIT_CODES.interrupted : EXIT_CODES.failed
+}
+
+/** What the operator can act on is told as it is; a mistake in the program, with its stack. */
 function describe(error: unknown): string {
-  if (error instanceof ProvisionError || !(error instanceof Error)) return explain(error)
-  return `unexpected: ${error.stack ?? error.message}`
+  if (!(error instanceof Error)) return String(error)
+  const mistakes = [TypeError, RangeError, ReferenceError, SyntaxError]
+  return mistakes.some((mistake) => error instanceof mistake) ? `unexpected: ${error.stack}` : error.message
 }
 
 function parsePort(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port > 0 && port <= MAX_FIRST_PORT) return port
-  throw new InvalidArgumentError(`a port is a number from 1 to ${MAX_FIRST_PORT}.`)
+  throw new InvalidArgumentError(`A port is a number from 1 to ${MAX_FIRST_PORT}.`)
 }
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => cancel.abort(new ProvisionError(signal)))
 
 try {
   await program.parseAsync()

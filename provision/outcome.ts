@@ -1,4 +1,13 @@
-/** What a command of `npm run provision` ends with; provision/main.ts prints one form of it. */
+/** The commands of `npm run provision`, for hosts and for this machine alike, and what each of them ends with. */
+
+export interface Commands {
+  provision(): Promise<Outcome>
+  status(): Promise<Outcome>
+  stop(): Promise<Outcome>
+  /** `yes`: do not ask. */
+  destroy(yes: boolean): Promise<Outcome>
+}
+
 export interface Outcome {
   readonly exitCode: ExitCode
   /** For people, without a newline at its end; '' when the progress lines have said everything. */
@@ -20,3 +29,8 @@ export const EXIT_CODES = {
 } as const
 
 export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES]
+
+/** The operator ended the command, and what it had begun was undone. */
+export class InterruptedError extends Error {
+  override name = 'InterruptedError'
+}

@@ -127,7 +127,7 @@ async function hasEnded(target: ProcessIdentity, timeoutMs: number): Promise<boo
 /** What the broker said when it failed: its lines on stderr, else its last logged error, else its last line. */
 export async function lastWords(files: BrokerFiles, outputStart: number): Promise<string> {
   const lines = (await readTail(files.output, outputStart)).split('\n').filter((line) => line.trim() !== '')
-  const plain = lines.filter((line) => !line.startsWith('{'))
+  const plain = lines.filter((line) => !line.startsWith('{') && !/^\s+at /.test(line))
   if (plain.length > 0) return plain.slice(-8).join('\n')
   const errors = lines.filter((line) => /"level":"(error|fatal)"/.test(line))
   return errors.at(-1) ?? lines.at(-1) ?? 'it said nothing'

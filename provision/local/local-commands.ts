@@ -2,8 +2,8 @@
 import process from 'node:process'
 import { createInterface } from 'node:readline/promises'
 
-import { EXIT_CODES } from '../outcome.ts'
-import type { Outcome } from '../outcome.ts'
+import { EXIT_CODES, InterruptedError } from '../outcome.ts'
+import type { Commands, Outcome } from '../outcome.ts'
 import type { Progress } from '../progress.ts'
 import { ProvisionError } from '../provision-error.ts'
 import { CLUSTER_NAME } from './local-cluster.ts'
@@ -13,21 +13,42 @@ import type { ProvisionLocalResult } from './provision-local.ts'
 import { formatLocalStatus, localStatus } from './status-local.ts'
 import { destroyLocal, stopLocal } from './stop-local.ts'
 
-export interface LocalCommand {
+export interface LocalOptions {
   readonly folder: string
   readonly port?: number
   readonly progress: Progress
-  readonly cancel: AbortSignal
 }
 
-export async function provisionCommand(command: LocalCommand): Promise<Outcome> {
+export function localCommands(options: LocalOptions): Commands {
+  return {
+    provision: () => provision(options),
+    status: () => status(options),
+    stop: () => stop(options),
+    destroy: (yes) => destroy(options, yes),
+  }
+}
+
+async function provision(options: LocalOptions): Promise<Outcome> {
   const startedAt = performance.now()
-  const result = await provisionLocal(command)
+  const result = await interruptible((cancel) => provisionLocal({ ...options, cancel }))
   const elapsedMs = Math.round(performance.now() - startedAt)
   return {
     exitCode: EXIT_CODES.done,
     text: describeProvisioned(result, elapsedMs),
     json: { ok: true, ...result, changed: result.changes.length, elapsedMs },
+  }
+}
+
+/** Ctrl+C and SIGTERM abort the signal instead of ending the process; a second time they end it. */
+async function interruptible<T>(work: (cancel: AbortSignal) => Promise<T>): Promise<T> {
+  const cancel = new AbortController()
+  const interrupt = (signal: string): void =>
+    cancel.abort(new InterruptedError(`interrupted by ${signal}: what was started has been stopped again`))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
+  try {
+    return await work(cancel.signal)
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
   }
 }
 
@@ -51,9 +72,9 @@ Try it:
 Settings, data and the brokers' output are in ${result.folder}`
 }
 
-export async function statusCommand({ folder }: LocalCommand): Promise<Outcome> {
-  const status = await localStatus(folder)
-  if (status === undefined) {
+async function status({ folder }: LocalOptions): Promise<Outcome> {
+  const found = await localStatus(folder)
+  if (found === undefined) {
     return {
       exitCode: EXIT_CODES.unwell,
       text: `no cluster in ${folder}: npm run provision makes one`,
@@ -61,14 +82,14 @@ export async function statusCommand({ folder }: LocalCommand): Promise<Outcome> 
     }
   }
   return {
-    exitCode: status.healthy ? EXIT_CODES.done : EXIT_CODES.unwell,
-    text: formatLocalStatus(status),
-    json: { ok: true, ...status },
+    exitCode: found.healthy ? EXIT_CODES.done : EXIT_CODES.unwell,
+    text: formatLocalStatus(found),
+    json: { ok: true, ...found },
   }
 }
 
-export async function stopCommand(command: LocalCommand): Promise<Outcome> {
-  const result = await stopLocal(command)
+async function stop(options: LocalOptions): Promise<Outcome> {
+  const result = await stopLocal(options)
   return {
     exitCode: EXIT_CODES.done,
     text:
@@ -79,8 +100,8 @@ export async function stopCommand(command: LocalCommand): Promise<Outcome> {
   }
 }
 
-export async function destroyCommand(command: LocalCommand & { readonly yes: boolean }): Promise<Outcome> {
-  const result = await destroyLocal({ ...command, confirm: command.yes ? async () => true : askForName })
+async function destroy(options: LocalOptions, yes: boolean): Promise<Outcome> {
+  const result = await destroyLocal({ ...options, confirm: yes ? async () => true : askForName })
   return {
     exitCode: EXIT_CODES.done,
     text: result.deleted ? '' : `0 changed: no cluster in ${result.folder}`,

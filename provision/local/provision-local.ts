@@ -142,6 +142,7 @@ async function startAndProve(
     await options.progress.step('records', (result) => prove(cluster, started, options, result))
   } catch (error) {
     await undo(cluster, started)
+    options.cancel.throwIfAborted()
     throw error
   }
   return [`started ${brokerNames(brokers.map(({ id }) => id))}`]

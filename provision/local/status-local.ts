@@ -2,6 +2,7 @@
 import { explain } from '../../tools/client-errors.ts'
 import { readClusterState } from '../../tools/cluster-state.ts'
 import type { ClusterState } from '../../tools/cluster-state.ts'
+import { formatTable } from '../table.ts'
 import { runningBroker } from './broker-process.ts'
 import { CLUSTER_NAME, readLocalCluster } from './local-cluster.ts'
 
@@ -94,16 +95,10 @@ export function formatLocalStatus(status: LocalStatus): string {
       inSync === null ? '-' : `${inSync} of ${replicas}`,
     ]),
   ]
-  const widths = rows[0]!.map((_title, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const lines = [
     `cluster ${status.clusterId ?? '(not answering)'} in ${status.folder}: ${serving} of ${status.brokers.length} brokers serve`,
     '',
-    ...rows.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    ),
+    formatTable(rows),
   ]
   const findings = [
     ...describePartitions('without a leader', status.offline),
