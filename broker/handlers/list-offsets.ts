@@ -80,7 +80,7 @@ function find(partition: Partition, timestamp: number, upTo: number): FoundOffse
       return { offset: upTo, timestamp: -1, leaderEpoch }
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return { offset: log.logStartOffset, timestamp: -1, leaderEpoch: -1 }
+      return { offset: log.logStartOffset, timestamp: -1, leaderEpoch: log.epochAt(log.logStartOffset) }
     case MAX_TIMESTAMP:
       return log.maxTimestampOffset() ?? NOTHING
     case LATEST_TIERED:

@@ -79,8 +79,9 @@ export class Partition {
   #highWatermark: number
   /** There while this broker leads the partition. */
   #leadership: Leadership | undefined
-  /** Settles after the last write that was handed to the log. */
-  #lastWrite: Promise<unknown> = Promise.resolve()
+  /** Writes that were handed to the log and have not settled. */
+  #pendingWrites = 0
+  #writesSettled: PromiseWithResolvers<void> | undefined
   /** Settles when a take-over of leadership is done; appends wait for it. */
   #takeOver: Promise<void> | undefined
 
@@ -187,9 +188,24 @@ export class Partition {
     this.#leadership = undefined
   }
 
+  /** Resolves when no write is under way. Whoever made one hears of its failure; here only its end matters. */
   async #settled(): Promise<void> {
-    // Whoever made the write hears of its failure; here only its end matters.
-    await this.#lastWrite.catch(() => {})
+    if (this.#pendingWrites === 0) return
+    this.#writesSettled ??= Promise.withResolvers()
+    await this.#writesSettled.promise
+  }
+
+  async #write<T>(write: Promise<T>): Promise<T> {
+    this.#pendingWrites += 1
+    try {
+      return await write
+    } finally {
+      this.#pendingWrites -= 1
+      if (this.#pendingWrites === 0) {
+        this.#writesSettled?.resolve()
+        this.#writesSettled = undefined
+      }
+    }
   }
 
   async #lead(state: PartitionImage): Promise<void> {
@@ -252,13 +268,8 @@ export class Partition {
     if (options.acks === -1 && this.#isUnderMinIsr()) {
       throw new KafkaError('NOT_ENOUGH_REPLICAS', this.#describeIsr('nothing was appended:'))
     }
-    const write = this.log.appendAsLeader(
-      records,
-      this.leaderEpoch,
-      options.origin === undefined ? {} : { origin: options.origin },
-    )
-    this.#lastWrite = write
-    const info = await write
+    const origin = options.origin === undefined ? {} : { origin: options.origin }
+    const info = await this.#write(this.log.appendAsLeader(records, this.leaderEpoch, origin))
     if (this.#takeOver !== undefined) await this.#takenOver()
     this.#advanceHighWatermark()
     this.#notify()
@@ -355,9 +366,7 @@ export class Partition {
    */
   async appendFromLeader(records: Buffer, leaderEpoch: number): Promise<boolean> {
     if (!this.#isFollowerIn(leaderEpoch)) return false
-    const write = this.log.appendAsFollower(records)
-    this.#lastWrite = write
-    await write
+    await this.#write(this.log.appendAsFollower(records))
     return true
   }
 
@@ -413,11 +422,6 @@ export class Partition {
 
   #isFollowerIn(leaderEpoch: number): boolean {
     return this.#role === 'follower' && this.leaderEpoch === leaderEpoch
-  }
-
-  async #write(write: Promise<void>): Promise<void> {
-    this.#lastWrite = write
-    await write
   }
 
   #raiseHighWatermark(offset: number): void {

@@ -140,8 +140,19 @@ export class WireClient {
     values: readonly string[],
     o: { acks?: number; timeoutMs?: number } = {},
   ): Promise<string> {
+    return this.produceTo(await this.#leaderAddress(topic, index), topic, index, values, o)
+  }
+
+  /** The same at the broker at `address`, whoever leads. */
+  async produceTo(
+    address: string,
+    topic: string,
+    index: number,
+    values: readonly string[],
+    o: { acks?: number; timeoutMs?: number } = {},
+  ): Promise<string> {
     const records = batchOfTexts(values)
-    const response = await this.send(await this.#leaderAddress(topic, index), Produce, 9, {
+    const response = await this.send(address, Produce, 9, {
       acks: o.acks ?? -1,
       timeoutMs: o.timeoutMs ?? TIMEOUT_MS,
       topicData: [{ name: topic, partitionData: [{ index, records }] }],

@@ -1,0 +1,98 @@
+/** SIGTERM: leadership goes to the others before the process does, and it ends in time whatever the quorum does. */
+import { Kafka, logLevel } from 'kafkajs'
+import { etcd } from '../setup/etcd.ts'
+import { type EtcdCluster, startEtcd } from '../support/etcd.ts'
+import { describeWith } from '../support/requires.ts'
+import { startCluster, type TestCluster } from '../support/start-cluster.ts'
+import { WireClient } from '../support/wire-client.ts'
+
+const EXIT_WITHIN_MS = 10_000
+
+describe('a planned stop', () => {
+  let cluster: TestCluster
+  let client: WireClient
+
+  beforeAll(async () => {
+    cluster = await startCluster({ brokers: 3, overrides: { 'min.insync.replicas': '2' } })
+    client = new WireClient(cluster.bootstrap)
+  }, 60_000)
+
+  afterAll(async () => {
+    await client.close()
+    await cluster.stop()
+  })
+
+  test('of each broker in turn, under acks=all load, fails no send and loses nothing', async () => {
+    await client.createTopic('rolling', { partitions: 3 })
+    await client.waitForIsr('rolling', 3)
+    const kafka = new Kafka({
+      clientId: 'rolling-writer',
+      brokers: [...cluster.bootstrap],
+      logLevel: logLevel.NOTHING,
+      retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 30 },
+    })
+    const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
+    await producer.connect()
+    const acknowledged: string[][] = [[], [], []]
+    let failed = 0
+    let stopped = false
+    const load = (async () => {
+      for (let count = 0; !stopped; count += 1) {
+        const partition = count % 3
+        const value = `record ${count}`
+        try {
+          await producer.send({ topic: 'rolling', acks: -1, messages: [{ value, partition }] })
+          acknowledged[partition]!.push(value)
+        } catch {
+          failed += 1
+        }
+      }
+    })()
+    for (const id of [1, 2, 3]) {
+      const startedMs = performance.now()
+      expect(await cluster.shutdown(id)).toMatchObject({ code: 0 })
+      expect(performance.now() - startedMs).toBeLessThan(EXIT_WITHIN_MS)
+      await cluster.start(id)
+      await client.waitForIsr('rolling', 3)
+    }
+    stopped = true
+    await load
+    await producer.disconnect()
+    expect(failed).toBe(0)
+    expect(acknowledged.flat().length).toBeGreaterThan(100)
+    for (const partition of [0, 1, 2]) {
+      expect(await client.readAll('rolling', partition)).toEqual(acknowledged[partition])
+    }
+  }, 120_000)
+})
+
+await describeWith(etcd, 'with a quorum of etcd', (program) => {
+  let quorum: EtcdCluster
+  let cluster: TestCluster
+  let client: WireClient
+
+  beforeAll(async () => {
+    quorum = await startEtcd(program)
+    cluster = await startCluster({ brokers: 3, quorum: `${quorum.connect}/kafka` })
+    client = new WireClient(cluster.bootstrap)
+  }, 90_000)
+
+  afterAll(async () => {
+    await client.close()
+    await cluster.stop()
+    await quorum.stop()
+  })
+
+  test('that is dead, records are still written and read, and SIGTERM ends every broker in time', async () => {
+    await client.createTopic('orphaned')
+    await client.waitForIsr('orphaned', 3)
+    expect(await client.produce('orphaned', 0, ['before'])).toBe('NONE')
+    await Promise.all(quorum.members.map((member) => member.kill()))
+    expect(await client.produce('orphaned', 0, ['after'])).toBe('NONE')
+    expect(await client.readAll('orphaned', 0)).toEqual(['before', 'after'])
+    const startedMs = performance.now()
+    const exits = await Promise.all([1, 2, 3].map((id) => cluster.shutdown(id)))
+    expect(performance.now() - startedMs).toBeLessThan(EXIT_WITHIN_MS)
+    expect(exits.map(({ code }) => code)).toEqual([0, 0, 0])
+  }, 60_000)
+})
