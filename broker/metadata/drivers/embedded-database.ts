@@ -257,22 +257,23 @@ function toChange({ key, value, created, modified }: EntryRow): TreeUpdate['chan
 
 /** SQLite's primary result codes (https://sqlite.org/rescode.html) as errors that say what to do. */
 function explained(error: unknown, file: string): unknown {
-  if (!(error instanceof Error) || !('errcode' in error)) return error
+  const { errcode, message } = error as { errcode?: number; message: string }
+  if (errcode === undefined) return error
   const options = { cause: error }
-  switch (Number(error.errcode) & 0xff) {
+  switch (errcode & 0xff) {
     case 5: // SQLITE_BUSY
     case 6: // SQLITE_LOCKED
       return new StoreUnavailableError(`${file} is locked by another process's write`, options)
     case 11: // SQLITE_CORRUPT
     case 26: // SQLITE_NOTADB
     case 1: // SQLITE_ERROR: a table of the schema is missing
-      return new StoreDamagedError(damage(file, error.message), options)
+      return new StoreDamagedError(damage(file, message), options)
     case 8: // SQLITE_READONLY
     case 10: // SQLITE_IOERR
     case 13: // SQLITE_FULL
     case 14: // SQLITE_CANTOPEN
       return new StoreUnavailableError(
-        `cannot read or write the metadata database ${file} (${error.message}): check its folder, its permissions and the free disk space`,
+        `cannot read or write the metadata database ${file} (${message}): check its folder, its permissions and the free disk space`,
         options,
       )
     default:

@@ -96,7 +96,9 @@ export class EtcdGateway {
     const at = this.#preferred
     const timeoutMs = Math.min(ATTEMPT_TIMEOUT_MS, deadline.atMs - this.#clock.monotonicMs())
     try {
-      const reply = await this.#post(this.members[at]!, path, JSON.stringify(body), timeoutMs)
+      const member = this.members[at]!
+      const { status, text } = await this.#post(member, path, JSON.stringify(body), timeoutMs)
+      const reply = decoded(member, status, text)
       this.#answeredMs = this.#clock.monotonicMs()
       return reply as T
     } catch (error) {
@@ -160,7 +162,12 @@ export class EtcdGateway {
     this.#agent.destroy()
   }
 
-  #post(member: string, path: string, body: string, timeoutMs: number): Promise<unknown> {
+  #post(
+    member: string,
+    path: string,
+    body: string,
+    timeoutMs: number,
+  ): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       let connected = false
       const fail = (message: string): void => {
@@ -195,11 +202,7 @@ export class EtcdGateway {
           response.once('error', (error) => fail(error.message))
           response.once('end', () => {
             finish()
-            try {
-              resolve(decoded(member, response.statusCode ?? 0, Buffer.concat(chunks).toString()))
-            } catch (error) {
-              reject(error)
-            }
+            resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() })
           })
         },
       )
