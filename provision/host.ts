@@ -8,7 +8,8 @@ import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Readable, Transform } from 'node:stream'
-import { Client, utils, type ClientChannel, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2'
+import ssh2 from 'ssh2'
+import type { Client, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2'
 import { commandLine, type Command } from './commands/shell.ts'
 import { algorithmsOf, fingerprint, hostKeyOf, sameKey, type HostKey, type KnownKeys } from './known-hosts.ts'
 import { ProvisionError } from './provision-error.ts'
@@ -80,7 +81,7 @@ const MAX_OUTPUT_CHARS = 4 * 1024 * 1024
 /** Connects and authenticates; rejects with a HostError that says what to do about it. */
 export async function connect(address: Address, credentials: Credentials, known: KnownKeys): Promise<Host> {
   const auth = await authentication(address, credentials)
-  const client = new Client()
+  const client = new ssh2.Client()
   let refusal: string | undefined
   const config: ConnectConfig = {
     host: address.host,
@@ -246,7 +247,7 @@ async function authentication(address: Address, credentials: Credentials): Promi
   const privateKey = await readFile(identityFile).catch((error: NodeJS.ErrnoException) => {
     throw new HostError(`${address.name}: the SSH key ${identityFile} cannot be read: ${error.message}`)
   })
-  const parsed = utils.parseKey(privateKey)
+  const parsed = ssh2.utils.parseKey(privateKey)
   if (!(parsed instanceof Error)) return { privateKey }
   if (/encrypted|passphrase/i.test(parsed.message)) {
     if (agentSocket !== undefined) return { agent: agentSocket }

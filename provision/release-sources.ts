@@ -21,6 +21,15 @@ export interface Downloads {
   readonly fetch: typeof fetch
 }
 
+/** The release that is taken where cluster.yaml names none. */
+export const DEFAULT_ETCD: EtcdSource = {
+  version: '3.6.14',
+  sha256: {
+    x64: 'ffe840ff9295808e88cce2794a18a5ac87f12a5203c8314d0bf6aa119b41bac5',
+    arm64: 'fa1b80565ee6fc2df1ae6f57a508b221f3ecc7d591c317c581cd8281b0842b3e',
+  },
+}
+
 const DOWNLOAD_TIMEOUT_MS = 300_000
 const ETCD_RELEASES = 'https://github.com/etcd-io/etcd/releases/download'
 const ETCD_ARCHITECTURES: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' }
@@ -160,8 +169,9 @@ async function extractEtcd(archive: string, member: string, binary: string): Pro
 async function download(url: string, file: string, get: typeof fetch): Promise<void> {
   const response = await get(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS) }).catch(
     (error: Error) => {
+      const cause = error.cause instanceof Error ? error.cause.message : error.message
       throw new ProvisionError(
-        `${url} cannot be fetched: ${error.cause instanceof Error ? error.cause.message : error.message}`,
+        `${url} cannot be fetched: ${cause}. Where there is no internet, name a binary: quorum.etcd.file in cluster.yaml.`,
       )
     },
   )

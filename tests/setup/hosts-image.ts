@@ -6,6 +6,7 @@
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { execa } from 'execa'
+import { aptInstall } from './apt.ts'
 import { TOOLS_FOLDER, type Availability, type Prerequisite } from './prerequisite.ts'
 
 export interface HostsImage {
@@ -33,14 +34,8 @@ export const hostsImage: Prerequisite<HostsImage> = {
     if (found.available || process.getuid?.() !== 0) return found
     const missing = await missingPrograms()
     if (missing.length > 0) {
-      report(`installing ${missing.join(', ')}`)
-      const install = await execa('apt-get', ['install', '--yes', '--no-install-recommends', ...missing], {
-        env: { DEBIAN_FRONTEND: 'noninteractive' },
-        reject: false,
-        timeout: 300_000,
-      })
-      if (install.failed)
-        return { available: false, missing: `apt-get install failed: ${tail(install.stderr)}` }
+      const failure = await aptInstall(missing, report)
+      if (failure !== undefined) return { available: false, missing: failure }
     }
     if (!(await exists(doneMark))) {
       report('building the hosts image (debootstrap, about a minute)')

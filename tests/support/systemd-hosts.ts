@@ -209,6 +209,8 @@ async function prepare(
   await execa('mount', ['-t', 'overlay', 'overlay', '-o', layers, host.root])
   const files: Readonly<Record<string, string>> = {
     'etc/hostname': `broker-${host.id}\n`,
+    // sudo looks its host up; without an answer here it waits for a name server that nobody can reach.
+    'etc/hosts': `127.0.0.1 localhost\n${host.address} broker-${host.id}\n`,
     'etc/systemd/network/10-host0.network': networkFile(host.address, subnet),
     'home/ubuntu/.ssh/authorized_keys': await readFile(`${identityFile}.pub`, 'utf8'),
   }
