@@ -19,18 +19,26 @@ import type { StackSettings } from './settings.ts'
 /** Canonical's account, which alone publishes Ubuntu's official images. */
 const CANONICAL = '099720109477'
 
+export interface ClusterStackOptions {
+  /** By node name. */
+  readonly hostKeys: ReadonlyMap<string, HostKeyFiles>
+  /** Where Terraform keeps its state. */
+  readonly stateFile: string
+  /** How often a call to AWS is repeated; default: the provider's. */
+  readonly maxRetries?: number
+}
+
 export class ClusterStack extends TerraformStack {
-  /** `hostKeys` by node name; `stateFile` is where Terraform keeps its state. */
   constructor(
     scope: Construct,
     settings: StackSettings,
-    hostKeys: ReadonlyMap<string, HostKeyFiles>,
-    stateFile: string,
+    { hostKeys, stateFile, maxRetries }: ClusterStackOptions,
   ) {
     super(scope, settings.cluster)
     new LocalBackend(this, { path: stateFile })
     new AwsProvider(this, 'aws', {
       region: settings.region,
+      ...(maxRetries !== undefined && { maxRetries }),
       defaultTags: [{ tags: { Cluster: settings.cluster, ManagedBy: 'brokerkit', ...settings.tags } }],
     })
     const instanceType = new DataAwsEc2InstanceType(this, 'instance-type', {

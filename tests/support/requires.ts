@@ -6,7 +6,7 @@ import type { Prerequisite } from '../setup/prerequisite.ts'
  * a line that names what is missing; in CI (CI=true) that is a failing test instead.
  */
 export async function describeWith<T>(
-  prerequisite: Prerequisite<T>,
+  prerequisite: Pick<Prerequisite<T>, 'name' | 'find'>,
   title: string,
   define: (value: T) => void,
 ): Promise<void> {
