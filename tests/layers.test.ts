@@ -51,7 +51,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/crc32': ['broker/protocol/crc32c.ts'],
   pino: ['broker/runtime/logger.ts'],
   'prom-client': ['broker/runtime/metrics.ts'],
-  'node:sqlite': ['broker/metadata/drivers/embedded-database.ts'],
+  'node:sqlite': ['broker/metadata/drivers/embedded-database.ts', 'broker/storage/directory-lock.ts'],
   cdktf: ['stacks/'],
   '@cdktf/provider-aws': ['stacks/'],
 }

@@ -1,0 +1,94 @@
+/**
+ * Where each leader epoch of a partition begins, kept in `leader-epoch-checkpoint` (lines `epoch startOffset`):
+ * how replicas find the point from which they differ (KIP-101, KIP-279).
+ * Both columns rise strictly. Recovery restores from the batches what the file lacks, so it is written late.
+ */
+import { checkpointNumber, readCheckpoint, writeCheckpoint } from './checkpoint-file.ts'
+import type { Files } from './files.ts'
+
+export const LEADER_EPOCH_FILE = 'leader-epoch-checkpoint'
+
+interface EpochStart {
+  readonly epoch: number
+  readonly startOffset: number
+}
+
+export interface EpochEnd {
+  readonly epoch: number
+  readonly endOffset: number
+}
+
+export class LeaderEpochs {
+  readonly #files: Files
+  readonly #path: string
+  #entries: EpochStart[]
+  #changed = false
+
+  /** Reads the file if it is there. Throws CorruptCheckpointError. */
+  constructor(files: Files, directory: string) {
+    this.#files = files
+    this.#path = `${directory}/${LEADER_EPOCH_FILE}`
+    this.#entries = []
+    for (const [epoch, startOffset] of readCheckpoint(files, this.#path, 2)) {
+      this.assign(checkpointNumber(epoch!, this.#path), checkpointNumber(startOffset!, this.#path))
+    }
+    this.#changed = false
+  }
+
+  /** -1 when no epoch is known. */
+  get latest(): number {
+    return this.#entries.at(-1)?.epoch ?? -1
+  }
+
+  /** Epoch `epoch` begins at `startOffset`; whatever contradicts that goes. A repetition changes nothing. */
+  assign(epoch: number, startOffset: number): void {
+    const last = this.#entries.at(-1)
+    if (epoch < 0 || (last !== undefined && last.epoch === epoch && last.startOffset <= startOffset)) return
+    this.#entries = this.#entries.filter((entry) => entry.epoch < epoch && entry.startOffset < startOffset)
+    this.#entries.push({ epoch, startOffset })
+    this.#changed = true
+  }
+
+  /** Where `epoch` ends in a log that ends at `logEndOffset`; (-1, -1) for an epoch that is not known here. */
+  endOf(epoch: number, logEndOffset: number): EpochEnd {
+    if (epoch >= 0 && epoch === this.latest) return { epoch, endOffset: logEndOffset }
+    const next = this.#entries.findIndex((entry) => entry.epoch > epoch)
+    if (epoch < 0 || next < 0) return { epoch: -1, endOffset: -1 }
+    const floor = this.#entries[next - 1]
+    return { epoch: floor?.epoch ?? epoch, endOffset: this.#entries[next]!.startOffset }
+  }
+
+  /** The epoch of the record at `offset`; -1 when not known. */
+  epochAt(offset: number): number {
+    return this.#entries.findLast((entry) => entry.startOffset <= offset)?.epoch ?? -1
+  }
+
+  /** Drops the epochs that begin at `endOffset` or later. */
+  truncateEnd(endOffset: number): void {
+    const kept = this.#entries.filter((entry) => entry.startOffset < endOffset)
+    this.#changed ||= kept.length < this.#entries.length
+    this.#entries = kept
+  }
+
+  /** The log now begins at `startOffset`: drops the epochs before it; the one that spans it begins there. */
+  truncateStart(startOffset: number): void {
+    const spanning = this.#entries.findLast((entry) => entry.startOffset <= startOffset)
+    if (spanning === undefined || spanning.startOffset === startOffset) return
+    const later = this.#entries.filter((entry) => entry.startOffset > startOffset)
+    this.#entries = [{ epoch: spanning.epoch, startOffset }, ...later]
+    this.#changed = true
+  }
+
+  /** Writes the file if anything changed. Calls must not overlap. */
+  async flush(): Promise<void> {
+    if (!this.#changed) return
+    this.#changed = false
+    try {
+      const lines = this.#entries.map(({ epoch, startOffset }) => [epoch, startOffset])
+      await writeCheckpoint(this.#files, this.#path, lines)
+    } catch (error) {
+      this.#changed = true
+      throw error
+    }
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * One of `log.dirs`: its lock, its clean-shutdown mark, its checkpoints, and the partition directories in it.
+ *
+ *   .kafka_cleanshutdown   {"version":0,"brokerEpoch":N}: all was flushed and closed; gone while a broker runs
+ */
+import { randomBytes } from 'node:crypto'
+import type { Logger } from '../runtime/logger.ts'
+import { SerialQueue } from '../runtime/queue.ts'
+import {
+  checkpointNumber,
+  CorruptCheckpointError,
+  readCheckpoint,
+  writeCheckpoint,
+} from './checkpoint-file.ts'
+import { DirectoryHealth } from './directory-health.ts'
+import type { DirectoryLock } from './directory-lock.ts'
+import {
+  deletedDirectoryName,
+  isDeletedDirectory,
+  parsePartitionDirectory,
+  partitionDirectoryName,
+  type TopicPartition,
+} from './file-names.ts'
+import { type Files, replaceFile } from './files.ts'
+import type { PartitionLog } from './partition-log.ts'
+
+const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
+const RECOVERY_POINTS = 'recovery-point-offset-checkpoint'
+const START_OFFSETS = 'log-start-offset-checkpoint'
+const HIGH_WATERMARKS = 'replication-offset-checkpoint'
+/** Kafka's own metadata log, should it have used this directory: its name is a partition's, its content is not. */
+const FOREIGN = new Set(['__cluster_metadata-0'])
+const MAX_QUEUED_CHECKPOINTS = 10_000
+
+export interface PartitionOffset extends TopicPartition {
+  readonly offset: number
+}
+
+/** Offsets by partition directory name. */
+export type Offsets = ReadonlyMap<string, number>
+
+export class LogDirectory {
+  readonly path: string
+  readonly health: DirectoryHealth
+  readonly logs = new Map<string, PartitionLog>()
+  readonly stoppedCleanly: boolean
+  readonly recoveryPoints: Offsets
+  readonly startOffsets: Offsets
+  readonly highWatermarks: Offsets
+  readonly #files: Files
+  readonly #logger: Logger
+  readonly #lock: DirectoryLock
+  readonly #checkpoints = new SerialQueue(MAX_QUEUED_CHECKPOINTS)
+  #queuedCheckpoint: Promise<void> | undefined
+
+  /** Takes over a locked directory: reads its checkpoints and takes its clean-shutdown mark away. */
+  constructor(o: { path: string; lock: DirectoryLock; files: Files; logger: Logger; onOffline: () => void }) {
+    this.path = o.path
+    this.#files = o.files
+    this.#logger = o.logger
+    this.#lock = o.lock
+    this.health = new DirectoryHealth(o.path, o.logger, o.onOffline)
+    this.recoveryPoints = this.#readOffsets(RECOVERY_POINTS)
+    this.startOffsets = this.#readOffsets(START_OFFSETS)
+    this.highWatermarks = this.#readOffsets(HIGH_WATERMARKS)
+    const mark = `${o.path}/${CLEAN_SHUTDOWN}`
+    this.stoppedCleanly = o.files.exists(mark)
+    o.files.remove(mark)
+  }
+
+  /** A damaged checkpoint counts as none: recovery then reads more, followers start lower; nothing is lost. */
+  #readOffsets(name: string): Map<string, number> {
+    const path = `${this.path}/${name}`
+    try {
+      return new Map(
+        readCheckpoint(this.#files, path, 3).map(([topic, partition, offset]) => [
+          partitionDirectoryName(topic!, checkpointNumber(partition!, path)),
+          checkpointNumber(offset!, path),
+        ]),
+      )
+    } catch (error) {
+      if (!(error instanceof CorruptCheckpointError)) throw error
+      this.#logger.warn({ path, reason: error.message }, 'checkpoint unreadable, taken as empty')
+      return new Map()
+    }
+  }
+
+  /** The partitions found; removes what an earlier deletion left, and leaves alone what is not known. */
+  partitions(): TopicPartition[] {
+    const found: TopicPartition[] = []
+    for (const { name, isDirectory } of this.#files.list(this.path)) {
+      if (!isDirectory) continue
+      const partition = FOREIGN.has(name) ? undefined : parsePartitionDirectory(name)
+      if (isDeletedDirectory(name)) {
+        this.#files.remove(`${this.path}/${name}`)
+        this.#logger.info({ directory: `${this.path}/${name}` }, 'deleted partition removed')
+      } else if (partition === undefined) {
+        this.#logger.warn({ directory: `${this.path}/${name}` }, 'directory is not a partition, left alone')
+      } else found.push(partition)
+    }
+    return found
+  }
+
+  partitionPath({ topic, partition }: TopicPartition): string {
+    return `${this.path}/${partitionDirectoryName(topic, partition)}`
+  }
+
+  async makePartition(at: TopicPartition): Promise<string> {
+    const path = this.partitionPath(at)
+    this.#files.makeDirectory(path)
+    await this.#files.syncDirectory(this.path)
+    return path
+  }
+
+  /** Gives the partition's directory a name under which it is never opened again; returns its path. */
+  async renameDeleted({ topic, partition }: TopicPartition): Promise<string> {
+    const name = deletedDirectoryName(topic, partition, randomBytes(16).toString('hex'))
+    const path = `${this.path}/${name}`
+    this.#files.rename(this.partitionPath({ topic, partition }), path)
+    await this.#files.syncDirectory(this.path)
+    return path
+  }
+
+  remove(path: string): void {
+    this.#files.remove(path)
+  }
+
+  /** Writes the recovery points and start offsets of all logs, as they are when the turn comes. */
+  checkpoint(): Promise<void> {
+    this.#queuedCheckpoint ??= this.#checkpoints.run(async () => {
+      this.#queuedCheckpoint = undefined
+      const logs = [...this.logs.values()]
+      const entry = (log: PartitionLog, offset: number) => ({
+        topic: log.topic,
+        partition: log.partition,
+        offset,
+      })
+      await this.#writeOffsets(
+        RECOVERY_POINTS,
+        logs.map((log) => entry(log, log.recoveryPoint)),
+      )
+      const raised = logs.filter((log) => log.logStartOffset > log.firstSegmentOffset)
+      await this.#writeOffsets(
+        START_OFFSETS,
+        raised.map((log) => entry(log, log.logStartOffset)),
+      )
+    })
+    return this.#queuedCheckpoint
+  }
+
+  /** Replaces the checkpoint of high watermarks. */
+  checkpointHighWatermarks(entries: readonly PartitionOffset[]): Promise<void> {
+    return this.#checkpoints.run(() => this.#writeOffsets(HIGH_WATERMARKS, entries))
+  }
+
+  async #writeOffsets(name: string, entries: readonly PartitionOffset[]): Promise<void> {
+    const path = `${this.path}/${name}`
+    this.health.mustBeOnline()
+    try {
+      const lines = entries.map(({ topic, partition, offset }) => [topic, partition, offset])
+      await writeCheckpoint(this.#files, path, lines)
+    } catch (error) {
+      throw this.health.failure(path, error)
+    }
+  }
+
+  /** All logs are closed: leaves the checkpoints and the mark, unless the directory failed, and unlocks. */
+  async close(brokerEpoch: number): Promise<void> {
+    try {
+      if (!this.health.isOnline) return
+      await this.checkpoint()
+      const mark = JSON.stringify({ version: 0, brokerEpoch })
+      await replaceFile(this.#files, `${this.path}/${CLEAN_SHUTDOWN}`, mark)
+    } finally {
+      await this.#checkpoints.close()
+      this.#lock.release()
+    }
+  }
+
+  /** Unlocks and leaves no mark: the next start recovers. */
+  abandon(): void {
+    for (const log of this.logs.values()) log.abandon()
+    this.#lock.release()
+  }
+}

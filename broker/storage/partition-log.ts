@@ -1,0 +1,623 @@
+/**
+ * The records of one partition: segments, leader epochs, producer state. One owner, one order:
+ *
+ *   append   checks and stamps at once, then waits for the end of the turn of the event loop; all that came in one
+ *            turn goes to the file in one write
+ *   logEndOffset  moves with the write, so readers see only what is in the file
+ *   flush, truncation, start offset  one at a time in a queue, since they wait for the disk
+ *
+ * recoveryPoint: everything before it is flushed, indexes, epochs and producer snapshot included. It is lowered, and
+ * the lower value made durable, before records below it are dropped.
+ */
+import type { TopicConfig } from '../config/topic-config.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import { type BatchView, splitBatches, stampBatch, validateClientBatch } from '../protocol/record-batch.ts'
+import { decodeRecords, isDecodable } from '../protocol/record-codec.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { SerialQueue } from '../runtime/queue.ts'
+import type { DirectoryHealth } from './directory-health.ts'
+import type { Files } from './files.ts'
+import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
+import { ProducerSnapshots } from './producer-snapshots.ts'
+import type { ProducerState } from './producer-state.ts'
+import { recoverSegments } from './recovery.ts'
+import { Segment, type SegmentLimits } from './segment.ts'
+import { findByTimestamp, findMaxTimestamp, type FoundRecord } from './timestamp-search.ts'
+
+/** Flushes, truncations and the like that may wait at the same time. */
+const MAX_QUEUED_TASKS = 1000
+/** Staged bytes that are written without waiting for the end of the turn. */
+const MAX_STAGED_BYTES = 8 * 1024 * 1024
+
+export interface PartitionLogOptions {
+  readonly topic: string
+  readonly partition: number
+  /** 22 characters of base64url. */
+  readonly topicId: string
+  /** The partition's own directory, which exists. */
+  readonly directory: string
+  readonly topicConfig: TopicConfig
+  readonly producerExpirationMs: number
+  readonly files: Files
+  readonly health: DirectoryHealth
+  readonly clock: Clock
+  readonly logger: Logger
+  /** What the checkpoints say; 0 when they say nothing. */
+  readonly recoveryPoint: number
+  readonly logStartOffset: number
+  readonly stoppedCleanly: boolean
+  /** Makes the recovery points and start offsets of the log directory durable. */
+  readonly checkpoint: () => Promise<void>
+}
+
+export interface AppendInfo {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  /** -1 when the records keep the producer's time. */
+  readonly logAppendTimeMs: number
+  readonly logStartOffset: number
+  /** The batch was there already; the offsets are those of its first appearance. */
+  readonly duplicate: boolean
+  readonly sizeBytes: number
+}
+
+export interface ReadResult {
+  readonly records: Buffer
+  readonly sizeBytes: number
+}
+
+interface Turn {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (reason: Error) => void
+}
+
+const NOTHING: ReadResult = { records: Buffer.alloc(0), sizeBytes: 0 }
+
+export class PartitionLog {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: string
+  readonly directory: string
+  readonly #o: PartitionLogOptions
+  readonly #snapshots: ProducerSnapshots
+  readonly #epochs: LeaderEpochs
+  readonly #queue = new SerialQueue(MAX_QUEUED_TASKS)
+  #segments: Segment[]
+  #producers: ProducerState
+  #topicConfig: TopicConfig
+  #limits: SegmentLimits
+  #logStartOffset: number
+  #logEndOffset: number
+  #recoveryPoint: number
+  #isClosed = false
+
+  /** Stamped batches that wait for the end of the turn, and where the next one goes. */
+  #staged: BatchView[] = []
+  #stagedBytes = 0
+  #nextOffset: number
+  #turn: Turn | undefined
+  /** Made when a segment rolls, written by the flush that follows. */
+  #dueSnapshot: { offset: number; content: Buffer } | undefined
+  #namesChanged = false
+  #queuedFlush: Promise<void> | undefined
+  #cancelTimedFlush: (() => void) | undefined
+
+  /** Opens what is in the directory, recovering it if need be; an empty one becomes an empty log. */
+  static async open(options: PartitionLogOptions): Promise<PartitionLog> {
+    try {
+      const log = new PartitionLog(options)
+      await log.#persistRecovery()
+      return log
+    } catch (error) {
+      throw options.health.failure(options.directory, error)
+    }
+  }
+
+  private constructor(options: PartitionLogOptions) {
+    this.#o = options
+    this.topic = options.topic
+    this.partition = options.partition
+    this.topicId = options.topicId
+    this.directory = options.directory
+    this.#topicConfig = options.topicConfig
+    this.#limits = limitsOf(options.topicConfig)
+    this.#epochs = new LeaderEpochs(options.files, options.directory)
+    this.#snapshots = new ProducerSnapshots(options.files, options.directory, options.logger)
+    const { segments, changed } = recoverSegments({
+      ...options,
+      epochs: this.#epochs,
+      nowMs: options.clock.now(),
+      indexIntervalBytes: this.#limits.indexIntervalBytes,
+    })
+    this.#segments = segments
+    this.#namesChanged = changed
+    this.#logStartOffset = Math.max(options.logStartOffset, segments[0]?.baseOffset ?? 0)
+    const end = segments.at(-1)?.endOffset ?? 0
+    if (segments.length === 0 || end < this.#logStartOffset) this.#restartFiles(this.#logStartOffset)
+    this.#logEndOffset = this.#active.endOffset
+    this.#nextOffset = this.#logEndOffset
+    this.#recoveryPoint = changed ? Math.min(options.recoveryPoint, this.#logEndOffset) : this.#logEndOffset
+    this.#epochs.truncateEnd(this.#logEndOffset)
+    this.#epochs.truncateStart(this.#logStartOffset)
+    this.#producers = this.#loadProducers()
+  }
+
+  get #active(): Segment {
+    return this.#segments.at(-1)!
+  }
+
+  get logStartOffset(): number {
+    return this.#logStartOffset
+  }
+
+  /** One past the last record that is in the file. */
+  get logEndOffset(): number {
+    return this.#logEndOffset
+  }
+
+  get recoveryPoint(): number {
+    return this.#recoveryPoint
+  }
+
+  /** -1 when no epoch is known. */
+  get latestEpoch(): number {
+    return this.#epochs.latest
+  }
+
+  /** Bytes of records on disk. */
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+  }
+
+  /** First offset of the first segment: a start offset above it needs a checkpoint. */
+  get firstSegmentOffset(): number {
+    return this.#segments[0]!.baseOffset
+  }
+
+  updateConfig(topicConfig: TopicConfig): void {
+    this.#topicConfig = topicConfig
+    this.#limits = limitsOf(topicConfig)
+  }
+
+  // Appending
+
+  /**
+   * Gives a batch its offsets and the leader's epoch, in place, and appends it; resolves once it is in the file.
+   * A batch that an idempotent producer repeats is answered with the offsets of its first appearance.
+   * Rejects with what validateClientBatch and the sequence rules say, or KAFKA_STORAGE_ERROR.
+   */
+  async appendAsLeader(
+    records: Buffer,
+    leaderEpoch: number,
+    options: { origin?: 'client' | 'coordinator' } = {},
+  ): Promise<AppendInfo> {
+    this.#mustBeUsable()
+    const batch = this.#checkedBatch(records, options.origin ?? 'client')
+    const repeated = batch.producerId < 0 ? undefined : this.#producers.check(batch)
+    if (repeated !== undefined) {
+      await this.#turn?.promise
+      return this.#appendInfo(repeated.firstOffset, repeated.lastOffset, batch, true)
+    }
+    const usesAppendTime = this.#topicConfig.get('message.timestamp.type') === 'LogAppendTime'
+    if (usesAppendTime) batch.stampAppendTime(this.#o.clock.now())
+    const baseOffset = this.#nextOffset
+    stampBatch(records, batch.position, baseOffset, leaderEpoch)
+    await this.#stage([batch])
+    return this.#appendInfo(baseOffset, batch.lastOffset, batch, false)
+  }
+
+  #appendInfo(baseOffset: number, lastOffset: number, batch: BatchView, duplicate: boolean): AppendInfo {
+    return {
+      baseOffset,
+      lastOffset,
+      logAppendTimeMs: batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : -1,
+      logStartOffset: this.#logStartOffset,
+      duplicate,
+      sizeBytes: batch.sizeBytes,
+    }
+  }
+
+  #checkedBatch(records: Buffer, origin: 'client' | 'coordinator'): BatchView {
+    const config = this.#topicConfig
+    const isClient = origin === 'client'
+    const batch = validateClientBatch(records, {
+      maxBatchBytes: isClient ? config.get('max.message.bytes') : Infinity,
+      segmentBytes: this.#limits.segmentBytes,
+      nowMs: this.#o.clock.now(),
+      timestampBeforeMaxMs: isClient ? config.get('message.timestamp.before.max.ms') : Infinity,
+      timestampAfterMaxMs: isClient ? config.get('message.timestamp.after.max.ms') : Infinity,
+    })
+    const needsKeys = isClient && config.get('cleanup.policy').includes('compact') && isDecodable(batch.codec)
+    if (needsKeys && decodeRecords(batch).some(({ key }) => key === null)) {
+      throw new KafkaError('INVALID_RECORD', `${this.topic} is compacted: every record needs a key`)
+    }
+    return batch
+  }
+
+  /**
+   * Appends what a leader's log holds, offsets and epochs kept; a partial batch at the end is ignored.
+   * Rejects with CORRUPT_MESSAGE for a damaged batch or one that begins before this log's end.
+   */
+  async appendAsFollower(records: Buffer): Promise<void> {
+    this.#mustBeUsable()
+    const batches = splitBatches(records)
+    if (batches.length === 0) return
+    let next = this.#nextOffset
+    for (const batch of batches) {
+      if (!batch.isIntact()) throw this.#corrupt(`the checksum of the batch at offset ${batch.baseOffset}`)
+      if (batch.baseOffset < next) throw this.#corrupt(`offset ${batch.baseOffset} after ${next - 1}`)
+      next = batch.lastOffset + 1
+    }
+    await this.#stage(batches)
+  }
+
+  #corrupt(what: string): KafkaError {
+    return new KafkaError('CORRUPT_MESSAGE', `${this.topic}-${this.partition}: the leader sent ${what}`)
+  }
+
+  /** Takes over batches that have their offsets; resolves once they are in the file. */
+  async #stage(batches: readonly BatchView[]): Promise<void> {
+    for (const batch of batches) {
+      if (this.#active.isFullFor(batch, this.#stagedBytes, this.#o.clock.now(), this.#limits)) {
+        this.#writeStaged()
+        this.#mustBeUsable()
+        this.#roll(batch.baseOffset)
+      }
+      this.#epochs.assign(batch.leaderEpoch, batch.baseOffset)
+      this.#producers.update(batch)
+      this.#staged.push(batch)
+      this.#stagedBytes += batch.sizeBytes
+      this.#nextOffset = batch.lastOffset + 1
+    }
+    this.#turn ??= this.#beginTurn()
+    const { promise } = this.#turn
+    if (this.#stagedBytes >= MAX_STAGED_BYTES) this.#writeStaged()
+    await promise
+    await this.#flushIfDue()
+  }
+
+  #beginTurn(): Turn {
+    const turn = Promise.withResolvers<void>()
+    turn.promise.catch(() => {})
+    setImmediate(() => this.#writeStaged())
+    return turn
+  }
+
+  /** Writes what is staged. A failure rejects the appends and takes the directory offline. */
+  #writeStaged(): void {
+    const batches = this.#staged
+    const turn = this.#turn
+    this.#staged = []
+    this.#stagedBytes = 0
+    this.#turn = undefined
+    try {
+      if (batches.length > 0) {
+        this.#mustBeUsable()
+        this.#active.append(batches, this.#limits)
+        this.#logEndOffset = this.#nextOffset
+      }
+      turn?.resolve()
+    } catch (error) {
+      turn?.reject(this.#o.health.failure(this.#active.path, error))
+    }
+  }
+
+  /** Begins a new segment at `baseOffset`; the old one is flushed behind the appends' back. */
+  #roll(baseOffset: number): void {
+    try {
+      this.#active.seal()
+      this.#producers.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
+      this.#dueSnapshot = { offset: baseOffset, content: this.#producers.encode() }
+      this.#segments.push(this.#newSegment(baseOffset))
+    } catch (error) {
+      throw this.#o.health.failure(this.directory, error)
+    }
+    this.#flushInBackground()
+  }
+
+  #newSegment(baseOffset: number): Segment {
+    this.#namesChanged = true
+    return new Segment(this.#o.files, this.directory, baseOffset, this.#o.clock.now())
+  }
+
+  // Reading
+
+  /**
+   * Whole batches from the one that holds `offset` on, all below `upTo`, at most `maxBytes`; with `minOneBatch` the
+   * first one even if larger. Throws OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+   */
+  read(offset: number, maxBytes: number, options: { upTo: number; minOneBatch: boolean }): ReadResult {
+    this.#mustBeUsable()
+    if (offset < this.#logStartOffset || offset > this.#logEndOffset) {
+      throw new KafkaError(
+        'OFFSET_OUT_OF_RANGE',
+        `${this.topic}-${this.partition}: offset ${offset}; the log has ${this.#logStartOffset} to ${this.#logEndOffset}`,
+      )
+    }
+    const end = Math.min(options.upTo, this.#logEndOffset)
+    if (offset >= end) return NOTHING
+    return this.#guarded(() => this.#readBelow(offset, maxBytes, end, options.minOneBatch))
+  }
+
+  #readBelow(offset: number, maxBytes: number, end: number, minOneBatch: boolean): ReadResult {
+    const segment = this.#segments[this.#segmentIndexFor(offset)]!
+    const start = segment.positionOf(offset)
+    const limit = end >= segment.endOffset ? segment.sizeBytes : segment.positionOf(end)
+    if (limit <= start) return NOTHING
+    const bytes = segment.read(start, Math.min(maxBytes, limit - start))
+    const size = wholeBatchesSize(bytes)
+    if (size > 0) return { records: bytes.subarray(0, size), sizeBytes: size }
+    const first = minOneBatch ? segment.batchAt(start)?.bytes : undefined
+    return first === undefined ? NOTHING : { records: first, sizeBytes: first.length }
+  }
+
+  /** The segment that holds `offset`, or the next one when the record is gone. */
+  #segmentIndexFor(offset: number): number {
+    const index = Math.max(
+      0,
+      this.#segments.findLastIndex((segment) => segment.baseOffset <= offset),
+    )
+    return offset >= this.#segments[index]!.endOffset && index + 1 < this.#segments.length ? index + 1 : index
+  }
+
+  /** The first record at or after `timestampMs`, below `upTo`. */
+  offsetForTimestamp(timestampMs: number, upTo: number): FoundRecord | undefined {
+    this.#mustBeUsable()
+    const range = { startOffset: this.#logStartOffset, endOffset: Math.min(upTo, this.#logEndOffset) }
+    return this.#guarded(() => findByTimestamp(this.#segments, timestampMs, range))
+  }
+
+  /** The first record with the largest timestamp; undefined in an empty log. */
+  maxTimestampOffset(): FoundRecord | undefined {
+    this.#mustBeUsable()
+    const range = { startOffset: this.#logStartOffset, endOffset: this.#logEndOffset }
+    return this.#guarded(() => findMaxTimestamp(this.#segments, range))
+  }
+
+  // Leader epochs
+
+  /** Where `epoch` ends, or the largest known epoch before it; (-1, -1) when not known (KIP-279). */
+  endOffsetForEpoch(epoch: number): EpochEnd {
+    return this.#epochs.endOf(epoch, this.#logEndOffset)
+  }
+
+  /** The epoch of the record at `offset`; -1 when not known. */
+  epochAt(offset: number): number {
+    return this.#epochs.epochAt(offset)
+  }
+
+  /** A leader of `epoch` begins to write at `startOffset`. */
+  assignEpoch(epoch: number, startOffset: number): void {
+    this.#epochs.assign(epoch, startOffset)
+  }
+
+  // Flushing
+
+  /** Makes everything appended so far survive a crash of the machine. */
+  flush(): Promise<void> {
+    this.#queuedFlush ??= this.#exclusive(async () => {
+      this.#queuedFlush = undefined
+      await this.#flushNow()
+    })
+    return this.#queuedFlush
+  }
+
+  #flushInBackground(): void {
+    this.flush().catch((error: unknown) => {
+      this.#o.logger.error({ directory: this.directory, err: error }, 'background flush failed')
+    })
+  }
+
+  async #flushNow(): Promise<void> {
+    this.#writeStaged()
+    const end = this.#logEndOffset
+    const snapshot = this.#dueSnapshot
+    const unflushed = this.#segments.filter(
+      ({ endOffset, baseOffset }) => endOffset > this.#recoveryPoint || baseOffset >= this.#recoveryPoint,
+    )
+    for (const segment of unflushed) await segment.flush()
+    await this.#syncNames()
+    if (snapshot !== undefined) {
+      await this.#snapshots.write(snapshot.offset, snapshot.content)
+      if (this.#dueSnapshot === snapshot) this.#dueSnapshot = undefined
+    }
+    await this.#epochs.flush()
+    this.#recoveryPoint = Math.max(this.#recoveryPoint, end)
+  }
+
+  async #syncNames(): Promise<void> {
+    if (!this.#namesChanged) return
+    this.#namesChanged = false
+    await this.#o.files.syncDirectory(this.directory)
+  }
+
+  async #flushIfDue(): Promise<void> {
+    const unflushed = this.#logEndOffset - this.#recoveryPoint
+    if (unflushed >= this.#topicConfig.get('flush.messages')) return this.flush()
+    const flushMs = this.#topicConfig.get('flush.ms')
+    if (flushMs >= Number.MAX_SAFE_INTEGER || this.#cancelTimedFlush !== undefined) return undefined
+    this.#cancelTimedFlush = this.#o.clock.after(flushMs, () => {
+      this.#cancelTimedFlush = undefined
+      if (!this.#isClosed) this.#flushInBackground()
+    })
+    return undefined
+  }
+
+  // Truncation
+
+  /** Drops all records from `offset` on; a batch that spans it goes as a whole, so the log may end earlier. */
+  truncateTo(offset: number): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#writeStaged()
+      if (offset >= this.#logEndOffset) {
+        // An epoch that was led here without a record would make the logs seem to differ for ever.
+        this.#epochs.truncateEnd(this.#logEndOffset)
+        return this.#epochs.flush()
+      }
+      if (offset <= this.#logStartOffset) return this.#restart(Math.min(offset, this.#logStartOffset))
+      await this.#lowerRecoveryPoint(offset)
+      this.#writeStaged()
+      this.#cutFiles(offset)
+      await this.#active.flush()
+      await this.#afterCut()
+    })
+  }
+
+  /** Drops all records; the next one gets `offset`. */
+  truncateFullyAndStartAt(offset: number): Promise<void> {
+    return this.#exclusive(() => this.#restart(offset))
+  }
+
+  async #restart(offset: number): Promise<void> {
+    this.#writeStaged()
+    await this.#lowerRecoveryPoint(Math.min(offset, this.#logStartOffset))
+    this.#writeStaged()
+    this.#restartFiles(offset)
+    this.#logStartOffset = offset
+    this.#epochs.truncateEnd(0)
+    await this.#afterCut()
+    await this.#o.checkpoint()
+  }
+
+  async #lowerRecoveryPoint(offset: number): Promise<void> {
+    if (this.#recoveryPoint <= offset) return
+    this.#recoveryPoint = offset
+    await this.#o.checkpoint()
+  }
+
+  #cutFiles(offset: number): void {
+    while (this.#segments.length > 1 && this.#active.baseOffset >= offset) this.#segments.pop()!.remove()
+    this.#active.truncateTo(offset)
+    this.#namesChanged = true
+  }
+
+  /** Newest first, so that a crash in between leaves a log that ends early and not one with a hole. */
+  #restartFiles(offset: number): void {
+    for (const segment of this.#segments.toReversed()) segment.remove()
+    this.#snapshots.removeAll()
+    this.#segments = [this.#newSegment(offset)]
+  }
+
+  async #afterCut(): Promise<void> {
+    this.#logEndOffset = this.#active.endOffset
+    this.#nextOffset = this.#logEndOffset
+    this.#epochs.truncateEnd(this.#logEndOffset)
+    this.#dueSnapshot = undefined
+    this.#producers = this.#loadProducers()
+    await this.#syncNames()
+    await this.#epochs.flush()
+  }
+
+  /** Records before `offset` are no longer readable; segments that hold nothing else are removed. */
+  raiseLogStartOffset(offset: number): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#writeStaged()
+      if (offset <= this.#logStartOffset) return
+      if (offset > this.#logEndOffset) {
+        throw new KafkaError('OFFSET_OUT_OF_RANGE', `the log ends at ${this.#logEndOffset}, before ${offset}`)
+      }
+      this.#logStartOffset = offset
+      this.#epochs.truncateStart(offset)
+      await this.#o.checkpoint()
+      while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= offset) {
+        this.#segments.shift()!.remove()
+        this.#namesChanged = true
+      }
+      await this.#epochs.flush()
+    })
+  }
+
+  // Opening and closing
+
+  async #persistRecovery(): Promise<void> {
+    if (this.#namesChanged) await this.#flushNow()
+  }
+
+  #loadProducers(): ProducerState {
+    const { state, offset } = this.#snapshots.newest(this.#active.endOffset)
+    const from = Math.max(offset, this.#logStartOffset)
+    for (const segment of this.#segments) {
+      if (segment.endOffset <= from) continue
+      const scanner = segment.scan(segment.positionOf(from))
+      for (let batch = scanner.nextHeader(); batch !== undefined; batch = scanner.nextHeader()) {
+        state.update(batch)
+      }
+    }
+    state.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
+    return state
+  }
+
+  /** Flushes, leaves a producer snapshot at the end, and closes the files. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    await this.#exclusive(async () => {
+      this.#writeStaged()
+      this.#active.seal()
+      this.#dueSnapshot = { offset: this.#logEndOffset, content: this.#producers.encode() }
+      await this.#flushNow()
+    }).finally(() => this.abandon())
+  }
+
+  /** Closes the files without writing anything: what a deleted or failed log is left with. */
+  abandon(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#cancelTimedFlush?.()
+    for (const segment of this.#segments) segment.close()
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async settle(): Promise<void> {
+    await this.#queue.close()
+    this.#writeStaged()
+  }
+
+  #mustBeUsable(): void {
+    if (this.#isClosed) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR', `the log of ${this.topic}-${this.partition} is closed`)
+    }
+    this.#o.health.mustBeOnline()
+  }
+
+  /** Runs a task that waits for the disk after those before it; its unexpected failure takes the directory offline. */
+  #exclusive(task: () => Promise<void>): Promise<void> {
+    return this.#queue.run(async () => {
+      this.#mustBeUsable()
+      try {
+        await task()
+      } catch (error) {
+        throw this.#o.health.failure(this.directory, error)
+      }
+    })
+  }
+
+  #guarded<T>(action: () => T): T {
+    try {
+      return action()
+    } catch (error) {
+      throw this.#o.health.failure(this.directory, error)
+    }
+  }
+}
+
+function limitsOf(config: TopicConfig): SegmentLimits {
+  return {
+    segmentBytes: config.get('segment.bytes'),
+    segmentMs: config.get('segment.ms'),
+    indexBytes: config.get('segment.index.bytes'),
+    indexIntervalBytes: config.get('index.interval.bytes'),
+  }
+}
+
+/** Size of the whole batches that `bytes` begins with. */
+function wholeBatchesSize(bytes: Buffer): number {
+  let position = 0
+  while (position + 12 <= bytes.length) {
+    const next = position + 12 + bytes.readInt32BE(position + 8)
+    if (next > bytes.length) break
+    position = next
+  }
+  return position
+}

@@ -1,0 +1,66 @@
+/** Finds records by timestamp: index, then batch headers, then the records of one batch. */
+import { type BatchView, BATCH_HEADER_BYTES } from '../protocol/record-batch.ts'
+import { decodeRecords, isDecodable } from '../protocol/record-codec.ts'
+import type { Segment } from './segment.ts'
+
+export interface FoundRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly leaderEpoch: number
+}
+
+/** Offsets from `startOffset` (included) to `endOffset` (excluded). */
+export interface OffsetRange {
+  readonly startOffset: number
+  readonly endOffset: number
+}
+
+/**
+ * The first record in the range whose timestamp is `timestamp` or later. Records of batches in a codec that is not
+ * decoded here are found by batch: the answer is then the batch's first offset, which skips nothing.
+ */
+export function findByTimestamp(
+  segments: readonly Segment[],
+  timestamp: number,
+  range: OffsetRange,
+): FoundRecord | undefined {
+  for (const segment of segments) {
+    if (segment.maxTimestamp < timestamp || segment.endOffset <= range.startOffset) continue
+    const found = findInSegment(segment, timestamp, range)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function findInSegment(segment: Segment, timestamp: number, range: OffsetRange): FoundRecord | undefined {
+  const scanner = segment.scan(segment.positionForTimestamp(timestamp))
+  for (;;) {
+    const position = scanner.position
+    const header = scanner.nextHeader()
+    if (header === undefined || header.baseOffset >= range.endOffset) return undefined
+    if (header.maxTimestamp < timestamp || header.lastOffset < range.startOffset) continue
+    const found = firstAtOrAfter(scanner.batchAt(position, header.sizeBytes), timestamp, range)
+    if (found !== undefined) return found
+  }
+}
+
+function firstAtOrAfter(batch: BatchView, timestamp: number, range: OffsetRange): FoundRecord | undefined {
+  const { leaderEpoch } = batch
+  if (!isDecodable(batch.codec) || batch.sizeBytes === BATCH_HEADER_BYTES) {
+    const offset = Math.max(batch.baseOffset, range.startOffset)
+    return { offset, timestamp: batch.maxTimestamp, leaderEpoch }
+  }
+  const record = decodeRecords(batch).find(
+    ({ offset, timestamp: time }) =>
+      time >= timestamp && offset >= range.startOffset && offset < range.endOffset,
+  )
+  return record === undefined
+    ? undefined
+    : { offset: record.offset, timestamp: record.timestamp, leaderEpoch }
+}
+
+/** The first record with the largest timestamp; undefined in an empty log. */
+export function findMaxTimestamp(segments: readonly Segment[], range: OffsetRange): FoundRecord | undefined {
+  const largest = segments.reduce((max, segment) => Math.max(max, segment.maxTimestamp), -1)
+  return largest < 0 ? undefined : findByTimestamp(segments, largest, range)
+}
