@@ -71,7 +71,13 @@ export class Connection {
   /** Lets the request in process finish and its answer leave, takes no other, and closes. */
   close(): void {
     this.#closing = true
-    if (!this.#serving) this.#socket.end()
+    if (!this.#serving) this.#finish()
+  }
+
+  /** What still comes is read and dropped, so that the client gets the last answer rather than a reset. */
+  #finish(): void {
+    this.#socket.end()
+    this.#socket.resume()
   }
 
   /** Closes at once. */
@@ -89,6 +95,7 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#closing) return
     this.#lastActiveMs = this.#options.clock.monotonicMs()
     try {
       this.#waiting.push(...this.#reader.push(chunk))
@@ -114,7 +121,7 @@ export class Connection {
       this.#refuse(error)
     }
     this.#serving = false
-    if (this.#closing) this.#socket.end()
+    if (this.#closing) this.#finish()
     else this.#socket.resume()
   }
 

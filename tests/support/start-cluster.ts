@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { type BrokerOptions, BrokerProcess, type Exit, startBroker } from './start-broker.ts'
+import { type BrokerOptions, type BrokerProcess, type Exit, startBroker } from './start-broker.ts'
 
 export interface ClusterOptions {
   /** How many; their ids are 1, 2, 3, … */
@@ -91,11 +91,9 @@ function defaults(brokers: number): Record<string, string> {
 /** Starts a cluster and waits until all of its brokers serve. */
 export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
   const cluster = new TestCluster(options)
-  try {
-    await Promise.all(Array.from({ length: options.brokers ?? 3 }, (_, index) => cluster.start(index + 1)))
-  } catch (error) {
-    await cluster.stop()
-    throw error
-  }
-  return cluster
+  const starts = Array.from({ length: options.brokers ?? 3 }, (_, index) => cluster.start(index + 1))
+  const failure = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected')
+  if (failure?.status !== 'rejected') return cluster
+  await cluster.stop()
+  throw failure.reason
 }

@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { loadConfig } from '../../../broker/config/config.ts'
+import { Connections } from '../../../broker/network/connections.ts'
+import { Listener } from '../../../broker/network/listener.ts'
+import { systemClock } from '../../../broker/runtime/clock.ts'
+import { silentLogger } from '../../../broker/runtime/logger.ts'
+import { waitUntil } from '../../support/wait-until.ts'
+
+function listenerOn(address: string, connections = new Connections(10)): Listener {
+  const { listeners } = loadConfig({
+    'node.id': '1',
+    'quorum.connect': 'a:1',
+    listeners: address,
+  })
+  return new Listener({
+    config: listeners[0]!,
+    serve: () => Promise.resolve(null),
+    connections,
+    backlog: 50,
+    maxFrameBytes: 1000,
+    maxIdleMs: -1,
+    clock: systemClock,
+    logger: silentLogger,
+  })
+}
+
+describe('a listener', () => {
+  test('says so when the port is taken', async () => {
+    const first = listenerOn('PLAINTEXT://127.0.0.1:0')
+    await first.open()
+    const second = listenerOn(`PLAINTEXT://127.0.0.1:${first.port}`)
+    await expect(second.open()).rejects.toThrow(
+      `listeners: cannot listen on PLAINTEXT://127.0.0.1:${first.port}: the port is taken by another process (EADDRINUSE)`,
+    )
+    first.close()
+  })
+
+  test('says so when the address is not one of this machine', async () => {
+    await expect(listenerOn('PLAINTEXT://192.0.2.1:9092').open()).rejects.toThrow(
+      /192\.0\.2\.1:9092: this machine has no such address; .*advertised\.listeners \(EADDRNOTAVAIL\)/,
+    )
+  })
+
+  test('listens at the address that it is given and no other', async () => {
+    const listener = listenerOn('PLAINTEXT://127.0.0.1:0')
+    await listener.open()
+    const [error] = (await once(connect({ host: '127.0.0.2', port: listener.port }), 'error')) as [
+      NodeJS.ErrnoException,
+    ]
+    expect(error.code).toBe('ECONNREFUSED')
+    listener.close()
+  })
+
+  test('closes connections beyond max.connections, and takes new ones when others have gone', async () => {
+    const connections = new Connections(2)
+    const listener = listenerOn('PLAINTEXT://127.0.0.1:0', connections)
+    await listener.open()
+    const open = () => connect({ host: '127.0.0.1', port: listener.port })
+    const [first] = [open(), open()]
+    await waitUntil(() => connections.size === 2, 'two are open')
+    await once(open().resume(), 'close')
+    expect(connections.size).toBe(2)
+    first.destroy()
+    await waitUntil(() => connections.size === 1, 'one has gone')
+    open()
+    await waitUntil(() => connections.size === 2, 'another is open')
+    listener.close()
+    await connections.closeAll(100, systemClock)
+    expect(connections.size).toBe(0)
+  })
+})
