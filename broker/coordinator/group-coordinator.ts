@@ -148,7 +148,7 @@ function offsetsTopic(config: Config): InternalTopicSpec {
 }
 
 function createShards(options: GroupCoordinatorOptions, logger: Logger): StateTopic<GroupShard> {
-  const { config, replicas, clock } = options
+  const { config, replicas, metadata, clock } = options
   const settings = {
     initialRebalanceDelayMs: config.get('group.initial.rebalance.delay.ms'),
     minSessionTimeoutMs: config.get('group.min.session.timeout.ms'),
@@ -161,6 +161,8 @@ function createShards(options: GroupCoordinatorOptions, logger: Logger): StateTo
     replicas,
     createOwner: (index, append) =>
       new GroupShard({ settings, append, clock, logger: logger.child({ partition: index }) }),
+    isLeaderOf: (index) =>
+      metadata.image.topics.get(OFFSETS_TOPIC)?.partitions[index]?.leader === config.brokerId,
     appendTimeoutMs: config.get('offsets.commit.timeout.ms'),
     clock,
     logger,

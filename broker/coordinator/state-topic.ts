@@ -51,6 +51,8 @@ export interface StateTopicOptions<Owner> {
   readonly topic: string
   readonly replicas: StateReplicas
   readonly createOwner: (index: number, append: AppendState) => Owner
+  /** Whether the metadata says that this broker leads a partition, although it may not have taken it over yet. */
+  readonly isLeaderOf: (index: number) => boolean
   /** How long an append may wait for the in-sync replicas. */
   readonly appendTimeoutMs: number
   readonly clock: Clock
@@ -109,15 +111,13 @@ export class StateTopic<Owner extends StateOwner> {
 
   /** The state of a partition; throws NOT_COORDINATOR, or COORDINATOR_LOAD_IN_PROGRESS while it is being read. */
   owner(index: number): Owner {
-    const { topic } = this.#options
+    const { topic, isLeaderOf } = this.#options
     const tenure = this.#tenures.get(index)
-    if (tenure === undefined) {
-      throw new KafkaError('NOT_COORDINATOR', `this broker does not lead ${topic}-${index}`)
-    }
-    if (!tenure.loaded) {
+    if (tenure?.loaded === true) return tenure.owner
+    if (tenure !== undefined || isLeaderOf(index)) {
       throw new KafkaError('COORDINATOR_LOAD_IN_PROGRESS', `${topic}-${index} is being read`)
     }
-    return tenure.owner
+    throw new KafkaError('NOT_COORDINATOR', `this broker does not lead ${topic}-${index}`)
   }
 
   /** The owners that serve. */

@@ -142,9 +142,10 @@ test('a member that died with the broker is out after its session', async () => 
 })
 
 test('who waits in a rebalance is sent to the new coordinator', async () => {
-  const { first } = scene()
+  const { metadata, offsetsTopic, first } = scene()
   await lead(first)
   const joining = join(first.groups)
+  metadata.setTopics(topicImage(OFFSETS_TOPIC, offsetsTopic.id, 2, 2), ORDERS)
   first.view.setLeader(false)
   expect((await joining).error).toBe('NOT_COORDINATOR')
   await expect(join(first.groups)).rejects.toThrow('NOT_COORDINATOR')
@@ -152,6 +153,8 @@ test('who waits in a rebalance is sent to the new coordinator', async () => {
 
 test('while the log is read, clients are told to wait', async () => {
   const { first } = scene()
+  // The metadata names it, and it has not taken over yet.
+  await expect(join(first.groups)).rejects.toThrow('COORDINATOR_LOAD_IN_PROGRESS')
   const loading = lead(first)
   await expect(join(first.groups)).rejects.toThrow('COORDINATOR_LOAD_IN_PROGRESS')
   await loading
