@@ -1,5 +1,8 @@
 /** The rules of cluster.yaml that a schema cannot say: values that must fit each other, and what is too dangerous. */
 import net from 'node:net'
+import { BROKER_KEYS, isBrokerKey, OTHER_KEYS } from '../broker/config/broker-keys.ts'
+import { InvalidValueError, parseValue } from '../broker/config/key-row.ts'
+import { nearestKey } from '../broker/config/nearest-key.ts'
 import { cidrProblem, isAnywhere } from './cidr.ts'
 import type { Checked } from './cluster-file.ts'
 import { pathText, type Mistake, type ValuePath, type YamlSource } from './yaml-source.ts'
@@ -15,6 +18,7 @@ export function ruleMistakes(file: Checked, source: YamlSource): Mistake[] {
   checkAddresses(file, report)
   checkAws(file, report)
   checkEtcd(file, report)
+  checkSettings(file, report)
   return mistakes
 }
 
@@ -48,7 +52,9 @@ function checkAddresses({ nodes, aws, ssh }: Checked, report: Report): void {
     for (const field of aws === undefined ? [] : Object.keys(node).filter((key) => key !== 'id')) {
       report([...path, field], 'with an aws section the stack decides this; leave it out')
     }
-    if (aws === undefined && nodes.length > 1 && isOwnMachineOnly(node.address)) {
+    if (aws === undefined && node.address !== undefined && net.isIP(node.address) === 0) {
+      report([...path, 'address'], `${node.address} is not an IP address, on which the quorum can listen`)
+    } else if (aws === undefined && nodes.length > 1 && isOwnMachineOnly(node.address)) {
       report(
         [...path, 'address'],
         `the other nodes and the clients cannot reach ${node.address}; give the address of the node in their network`,
@@ -62,7 +68,7 @@ function checkAddresses({ nodes, aws, ssh }: Checked, report: Report): void {
 
 function isOwnMachineOnly(address: string | undefined): boolean {
   if (address === undefined) return false
-  if (address === 'localhost' || address === '0.0.0.0' || address === '::' || address === '::1') return true
+  if (address === '0.0.0.0' || address === '::' || address === '::1') return true
   return net.isIPv4(address) && address.startsWith('127.')
 }
 
@@ -109,5 +115,39 @@ function checkEtcd({ quorum: { etcd } }: Checked, report: Report): void {
   if (hasFile && hasVersion) report(['quorum', 'etcd'], 'give either version and sha256, or file')
   else if (!hasFile && !('version' in etcd && 'sha256' in etcd)) {
     report(['quorum', 'etcd'], 'give version and sha256 (of the release archives), or file')
+  }
+}
+
+/** Settings that differ from node to node, so that provisioning alone can give them. */
+const SETTINGS_OF_A_NODE = [
+  'node.id',
+  'broker.id',
+  'broker.rack',
+  'listeners',
+  'advertised.listeners',
+  'quorum.connect',
+  'log.dirs',
+]
+
+function checkSettings({ broker }: Checked, report: Report): void {
+  for (const [key, value] of Object.entries(broker.settings)) {
+    const problem = settingProblem(key, String(value))
+    if (problem !== undefined) report(['broker', 'settings', key], problem)
+  }
+}
+
+function settingProblem(key: string, value: string): string | undefined {
+  if (SETTINGS_OF_A_NODE.includes(key)) return "follows from each node's own entry and cannot be set here"
+  if (OTHER_KEYS[key] !== undefined) return `has no effect: ${OTHER_KEYS[key]}`
+  if (!isBrokerKey(key)) {
+    const nearest = nearestKey(key, Object.keys(BROKER_KEYS))
+    return nearest === undefined ? 'is not a setting of the broker' : `is unknown; did you mean ${nearest}?`
+  }
+  try {
+    parseValue(BROKER_KEYS[key], value)
+    return undefined
+  } catch (error) {
+    if (error instanceof InvalidValueError) return `${value}: ${error.message}`
+    throw error
   }
 }

@@ -1,7 +1,7 @@
 /** cluster.yaml against its JSON Schema: shape and defaults by ajv, and messages that say what would be right. */
 import { readFileSync } from 'node:fs'
 import { Ajv, type ErrorObject } from 'ajv'
-import { nearestName } from './nearest-name.ts'
+import { nearestKey } from '../broker/config/nearest-key.ts'
 import { pathText, type Mistake, type ValuePath, type YamlSource } from './yaml-source.ts'
 
 const schema = JSON.parse(
@@ -46,7 +46,7 @@ function mistakeOf(error: ErrorObject, source: YamlSource): Mistake {
 
 function unknownKey(path: ValuePath, parent: ParentSchema): string {
   const known = Object.keys(parent.properties ?? {})
-  const nearest = nearestName(String(path.at(-1)), known)
+  const nearest = nearestKey(String(path.at(-1)), known)
   const hint = nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean ${nearest}?`
   return `${pathText(path)}: unknown key; ${hint}`
 }
@@ -65,7 +65,7 @@ function wrongValue(
   }
   if (error.keyword === 'enum') {
     const allowed = (params['allowedValues'] as unknown[]).map(String)
-    const nearest = nearestName(String(error.data), allowed)
+    const nearest = nearestKey(String(error.data), allowed)
     return `${where}: ${given} is none of ${allowed.join(', ')}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
   }
   if (error.keyword === 'pattern') return `${where}: ${given} is not valid${wanted}`

@@ -58,13 +58,13 @@ describe('a good file', () => {
 
   test("holds the brokers' settings as text, whatever YAML takes them for", () => {
     const { broker } = parseClusterFile(
-      `${THREE_VMS}broker: { settings: { log.retention.hours: 72, delete.topic.enable: false, broker.rack: a } }\n`,
+      `${THREE_VMS}broker: { settings: { log.retention.hours: 72, delete.topic.enable: false, num.partitions: 3 } }\n`,
       '/somewhere/c.yaml',
     )
     expect(broker.settings).toEqual({
       'log.retention.hours': '72',
       'delete.topic.enable': 'false',
-      'broker.rack': 'a',
+      'num.partitions': '3',
     })
   })
 })
@@ -92,6 +92,24 @@ describe('a mistake is named with its place and what would be right', () => {
     expect(mistakes(`${THREE_VMS}ssh: { port: 70000 }\naccept: [corse]\n`)).toEqual([
       'cluster.yaml:6:14: ssh.port: must be <= 65535 (the port of sshd, 1 to 65535)',
       'cluster.yaml:7:10: accept[0]: "corse" is none of os, cores, memory, disk, clock; did you mean cores?',
+    ])
+  })
+
+  test('settings that the broker does not have, cannot read, or gets from elsewhere', () => {
+    const settings = [
+      'num.partition: 3',
+      'num.partitions: many',
+      'log.dirs: /data',
+      'zookeeper.connect: x',
+      'own.key: 1',
+    ]
+    const lines = settings.map((line) => `    ${line}\n`).join('')
+    expect(mistakes(`${THREE_VMS}broker:\n  settings:\n${lines}`)).toEqual([
+      'cluster.yaml:8:20: broker.settings["num.partition"]: is unknown; did you mean num.partitions?',
+      expect.stringMatching(/^cluster\.yaml:9:21: broker\.settings\["num\.partitions"\]: many: /),
+      expect.stringMatching(/^cluster\.yaml:10:15: .*follows from each node's own entry/),
+      expect.stringMatching(/^cluster\.yaml:11:24: .*has no effect: there is no ZooKeeper/),
+      expect.stringMatching(/^cluster\.yaml:12:14: .*is not a setting of the broker/),
     ])
   })
 
@@ -124,6 +142,10 @@ describe('a mistake is named with its place and what would be right', () => {
       /nodes\[2\]\.address: 10\.0\.0\.1 is used twice; each node needs its own/,
     ],
     [THREE_VMS.replace('10.0.0.3', '127.0.0.1'), /^cluster\.yaml:5:23: .* cannot reach 127\.0\.0\.1/],
+    [
+      THREE_VMS.replace('10.0.0.3', 'node-c'),
+      /^cluster\.yaml:5:23: nodes\[2\]\.address: node-c is not an IP address/,
+    ],
     [THREE_VMS.replace(', address: 10.0.0.3', ''), /^cluster\.yaml:5:5: nodes\[2\]: the node has no address/],
     [
       `${THREE_VMS}quorum: { etcd: { file: ./etcd, version: 3.6.1 } }`,
