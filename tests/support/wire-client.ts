@@ -17,6 +17,8 @@ import { batchOfTexts } from './records.ts'
 import { waitUntil } from './wait-until.ts'
 
 const TIMEOUT_MS = 5000
+/** Nothing was appended: the leader is another one, or does not know yet that it is. */
+const MOVED: ReadonlySet<string> = new Set(['NOT_LEADER_OR_FOLLOWER', 'UNKNOWN_TOPIC_OR_PARTITION'])
 
 export interface PartitionView {
   readonly leader: number
@@ -82,11 +84,17 @@ export class WireClient {
   ): Promise<void> {
     const configs = Object.entries(o.configs ?? {}).map(([key, value]) => ({ name: key, value }))
     const { partitions = 1, replicationFactor = 3 } = o
-    const response = await this.sendToAny(CreateTopics, 7, {
-      topics: [{ name, numPartitions: partitions, replicationFactor, assignments: [], configs }],
-    })
-    const { errorCode, errorMessage } = response.topics[0]!
-    if (errorCode !== 0) throw new Error(`${name}: ${errorName(errorCode)}: ${errorMessage}`)
+    let problem = ''
+    await waitUntil(async () => {
+      const response = await this.sendToAny(CreateTopics, 7, {
+        topics: [{ name, numPartitions: partitions, replicationFactor, assignments: [], configs }],
+      })
+      const { errorCode, errorMessage } = response.topics[0]!
+      problem = errorCode === 0 ? '' : `${name}: ${errorName(errorCode)}: ${errorMessage}`
+      // Brokers hear of each other a moment after they have started.
+      return errorName(errorCode) !== 'INVALID_REPLICATION_FACTOR'
+    }, `${replicationFactor} brokers know each other`)
+    if (problem !== '') throw new Error(problem)
   }
 
   async deleteTopic(name: string): Promise<void> {
@@ -141,6 +149,16 @@ export class WireClient {
     o: { acks?: number; timeoutMs?: number } = {},
   ): Promise<string> {
     return this.produceTo(await this.#leaderAddress(topic, index), topic, index, values, o)
+  }
+
+  /** The same with acks=all, and again while the leader is not found or not ready; rejects otherwise. */
+  async write(topic: string, index: number, values: readonly string[]): Promise<void> {
+    let error = ''
+    await waitUntil(async () => {
+      error = await this.produce(topic, index, values).catch(String)
+      return !MOVED.has(error)
+    }, `${topic}-${index} has a leader`)
+    if (error !== 'NONE') throw new Error(`${topic}-${index}: ${error}`)
   }
 
   /** The same at the broker at `address`, whoever leads. */
