@@ -123,7 +123,7 @@ export async function inventoryOf(file: ClusterFile): Promise<Inventory> {
   const json = await readFile(state, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     throw new Error(
-      `${path.basename(file.path)} names no addresses, and there is no ${state}: make the machines first with npx cdktf deploy`,
+      `${path.basename(file.path)} names no addresses, and there is no ${state}: make the machines first with npm run deploy`,
     )
   })
   return inventoryFromOutputs(parseJson(json, state), state)

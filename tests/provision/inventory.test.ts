@@ -115,7 +115,7 @@ test('a file that is not there is refused', async () => {
 test("the machines of the stack are found in Terraform's state beside the cluster file", async () => {
   const file = parseClusterFile(AWS, path.join(folder, 'cluster.yaml'))
   await expect(inventoryOf(file)).rejects.toThrow(
-    `cluster.yaml names no addresses, and there is no ${folder}/.brokerkit/demo/terraform.tfstate: make the machines first with npx cdktf deploy`,
+    `cluster.yaml names no addresses, and there is no ${folder}/.brokerkit/demo/terraform.tfstate: make the machines first with npm run deploy`,
   )
   await written(path.relative(folder, stateFile(file)), {
     version: 4,
