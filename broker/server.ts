@@ -57,7 +57,7 @@ export class BrokerServer {
   constructor(options: BrokerServerOptions) {
     this.#options = options
     this.#logger = options.logger.child({ brokerId: options.config.brokerId })
-    this.#closers = new Closers(this.#logger)
+    this.#closers = new Closers(options.clock, this.#logger)
     this.#connections = new Connections(options.config.get('max.connections'))
   }
 
@@ -94,7 +94,8 @@ export class BrokerServer {
     this.#closers.push('replicas', () => parts.replicas.close())
     parts.groups.start()
     this.#closers.push('groups', () => parts.groups.close())
-    const controller = new Controller({ ...this.#options, brokerId: config.brokerId, metadata })
+    const { brokerId } = config
+    const controller = new Controller({ ...this.#options, logger: this.#logger, brokerId, metadata })
     controller.start()
     this.#closers.push('controller', () => controller.close())
     // Clients are let go before the parts that serve them close.

@@ -1,4 +1,5 @@
 /** What has been started and must be closed: pushed as it starts, closed in reverse, each with its failure logged. */
+import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
 
 interface Closer {
@@ -7,10 +8,12 @@ interface Closer {
 }
 
 export class Closers {
+  readonly #clock: Clock
   readonly #logger: Logger
   readonly #closers: Closer[] = []
 
-  constructor(logger: Logger) {
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock
     this.#logger = logger
   }
 
@@ -21,11 +24,14 @@ export class Closers {
   /** Closes everything; one that fails does not keep the others from closing. Never rejects. */
   async closeAll(): Promise<void> {
     for (let closer = this.#closers.pop(); closer !== undefined; closer = this.#closers.pop()) {
+      const startedMs = this.#clock.monotonicMs()
       try {
         await closer.close()
       } catch (error) {
         this.#logger.error({ err: error, closing: closer.name }, 'closing failed')
       }
+      const tookMs = Math.round(this.#clock.monotonicMs() - startedMs)
+      this.#logger.debug({ closing: closer.name, tookMs }, 'closed')
     }
   }
 }
