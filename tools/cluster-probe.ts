@@ -1,7 +1,8 @@
 /**
- * Does the cluster take and give back records? Proved with a record through every broker: the probe's topic has one
+ * Does the cluster take and give back records? Proved with a record through every broker: a topic is made with one
  * partition led by each of them, with up to three replicas; a record is written there with acks=all and read back
- * from that same broker. Works against any Kafka. Adds one small record a broker to the topic at each run.
+ * from that same broker; the topic is deleted. A topic of its own for each run, since the leaders of one that stays
+ * would be wherever the last failure has put them. Works against any Kafka.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,15 +13,16 @@ import type { ClusterMetadata, ClusterPartitionMetadata } from '@platformatic/ka
 import { explain } from './client-errors.ts'
 import { DeadlineError, withDeadline } from './deadline.ts'
 
-export const PROBE_TOPIC = 'brokerkit-probe'
+/** The topics' names begin so; one that is left over (a probe was killed) may be deleted. */
+export const PROBE_TOPIC_PREFIX = 'brokerkit-probe-'
 
 const MAX_REPLICATION_FACTOR = 3
 const POLL_MS = 50
+const DELETE_TIMEOUT_MS = 2000
 
 export interface ProbeOptions {
   /** `host:port` of some brokers; the others are found through them. */
   readonly bootstrap: readonly string[]
-  readonly topic?: string
   /** Waits until this many brokers are registered. Without it: whoever is there. */
   readonly expectedBrokers?: number
   readonly timeoutMs?: number
@@ -75,14 +77,14 @@ export async function probeCluster(options: ProbeOptions): Promise<ProbeResult> 
 class Probe {
   doing = 'connecting'
   readonly #options: ProbeOptions
-  readonly #topic: string
+  readonly #topic = `${PROBE_TOPIC_PREFIX}${randomUUID().slice(0, 8)}`
+  #topicIsThere = false
   readonly #admin: Admin
   readonly #producer: Producer<string, string, string, string>
   readonly #consumer: Consumer
 
   constructor(options: ProbeOptions) {
     this.#options = options
-    this.#topic = options.topic ?? PROBE_TOPIC
     const base = {
       clientId: 'brokerkit-probe',
       bootstrapBrokers: [...options.bootstrap],
@@ -115,6 +117,7 @@ class Probe {
   }
 
   async close(): Promise<void> {
+    if (this.#topicIsThere) await this.#deleteTopic()
     await Promise.allSettled([this.#consumer.close(true), this.#producer.close(true), this.#admin.close()])
   }
 
@@ -141,14 +144,21 @@ class Probe {
         (_unused, index) => brokerIds[(partition + index) % brokerIds.length]!,
       ),
     }))
-    try {
-      await this.#admin.createTopics({ topics: [this.#topic], partitions: -1, replicas: -1, assignments })
-    } catch (error) {
-      if (!explain(error).includes('TOPIC_ALREADY_EXISTS')) throw error
-    }
+    this.#topicIsThere = true
+    await this.#admin.createTopics({ topics: [this.#topic], partitions: -1, replicas: -1, assignments })
   }
 
-  /** A new topic's leaders are known a moment later; after a failure leadership comes back in a while. */
+  /** Tidying up: a cluster that does not let topics be deleted keeps this one, and has passed all the same. */
+  async #deleteTopic(): Promise<void> {
+    const deleted = this.#admin.deleteTopics({ topics: [this.#topic] })
+    await withDeadline(
+      DELETE_TIMEOUT_MS,
+      () => 'deleting the topic',
+      () => deleted,
+    ).catch(() => {})
+  }
+
+  /** A new topic's leaders are known a moment later. */
   async #waitForLeaders(signal: AbortSignal): Promise<ClusterMetadata> {
     for (;;) {
       this.doing = `waiting for the leaders of ${this.#topic}`

@@ -6,12 +6,11 @@ import process from 'node:process'
 
 import { Command, InvalidArgumentError } from 'commander'
 
-import { PROBE_TOPIC, ProbeError, probeCluster } from './cluster-probe.ts'
+import { ProbeError, probeCluster } from './cluster-probe.ts'
 import type { BrokerProbe } from './cluster-probe.ts'
 
 interface Options {
   bootstrap: string[]
-  topic: string
   brokers?: number
   timeout: number
   json?: true
@@ -20,7 +19,6 @@ interface Options {
 const command = new Command('probe')
   .description('Writes and reads a record through each broker of a Kafka cluster.')
   .requiredOption('--bootstrap <host:port,...>', 'some brokers of the cluster', parseBootstrap)
-  .option('--topic <name>', 'the topic to use; created when it is not there', PROBE_TOPIC)
   .option('--brokers <count>', 'wait until this many brokers are registered', parseCount)
   .option('--timeout <seconds>', 'give up after this time', parseCount, 20)
   .option('--json', 'print one JSON object')
@@ -31,10 +29,9 @@ async function run(options: Options): Promise<void> {
   try {
     const result = await probeCluster({
       bootstrap: options.bootstrap,
-      topic: options.topic,
       timeoutMs: options.timeout * 1000,
       ...(options.brokers === undefined ? {} : { expectedBrokers: options.brokers }),
-      onBroker: (broker) => options.json ?? print(describe(broker, options.topic)),
+      onBroker: (broker) => options.json ?? print(describe(broker)),
     })
     if (options.json) print(JSON.stringify({ ok: true, ...result }))
   } catch (error) {
@@ -45,9 +42,8 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-function describe(broker: BrokerProbe, topic: string): string {
-  const record = `${topic}-${broker.partition} offset ${broker.offset}`
-  return `broker ${broker.id} at ${broker.host}:${broker.port}: wrote and read ${record} in ${Math.round(broker.elapsedMs)} ms`
+function describe({ id, host, port, elapsedMs }: BrokerProbe): string {
+  return `broker ${id} at ${host}:${port}: wrote and read a record in ${Math.round(elapsedMs)} ms`
 }
 
 function parseBootstrap(text: string): string[] {

@@ -3,13 +3,16 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 
 const LISTEN = '0A'
 
-/** `process 4711 (java)`, or undefined where it cannot be known: not Linux, or another user's process. */
+const MAX_COMMAND_CHARS = 100
+
+/** `process 4711 (java -jar kafka.jar)`, or undefined where it cannot be known: not Linux, or another user's process. */
 export function describePortOwner(port: number): string | undefined {
   try {
     const inodes = listeningInodes(port)
     const pid = readdirSync('/proc').find((entry) => /^\d+$/.test(entry) && holdsSocket(entry, inodes))
     if (pid === undefined) return undefined
-    return `process ${pid} (${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()})`
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+    return `process ${pid} (${commandLine.slice(0, MAX_COMMAND_CHARS)})`
   } catch {
     return undefined
   }

@@ -25,8 +25,10 @@ export const DEFAULT_FOLDER = '.brokerkit/local'
 const START_TIMEOUT_MS = 20_000
 const PROBE_TIMEOUT_MS = 30_000
 const STATE_TIMEOUT_MS = 3000
+const SYNC_TIMEOUT_MS = 15_000
 const UNDO_TIMEOUT_MS = 5000
 const POLL_MS = 20
+const SYNC_POLL_MS = 100
 
 export interface ProvisionLocalOptions {
   readonly folder: string
@@ -140,6 +142,7 @@ async function startAndProve(
       )
     })
     await options.progress.step('records', (result) => prove(cluster, started, options, result))
+    await options.progress.step('replicas', (result) => waitUntilInSync(cluster, options.cancel, result))
   } catch (error) {
     await undo(cluster, started)
     options.cancel.throwIfAborted()
@@ -207,7 +210,7 @@ async function prove(
     })
     result(
       `written and read through ${brokerNames(probe.brokers.map(({ id }) => id))} ` +
-        `(topic ${probe.topic}, replication factor ${probe.replicationFactor})`,
+        `(a topic of replication factor ${probe.replicationFactor})`,
     )
   } catch (error) {
     for (const [broker, { process, outputStart }] of started) {
@@ -217,6 +220,26 @@ async function prove(
     throw new ProvisionError(
       `the brokers run, but ${explain(error)}. Their output is in ${cluster.folder}/broker*/broker.log`,
     )
+  }
+}
+
+/** A broker that comes back copies what it has missed. How long that takes is a matter of the data, so no failure. */
+async function waitUntilInSync(
+  cluster: LocalCluster,
+  cancel: AbortSignal,
+  result: (text: string) => void,
+): Promise<void> {
+  const deadline = performance.now() + SYNC_TIMEOUT_MS
+  for (;;) {
+    const { partitions, offline, underReplicated } = await readClusterState(
+      cluster.bootstrap,
+      STATE_TIMEOUT_MS,
+    )
+    const behind = new Set([...offline, ...underReplicated]).size
+    if (behind === 0) return result(`${partitions} partitions, all in sync`)
+    if (performance.now() > deadline)
+      return result(`${behind} of ${partitions} partitions are still catching up`)
+    await sleep(SYNC_POLL_MS, undefined, { signal: cancel })
   }
 }
 
