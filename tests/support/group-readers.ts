@@ -37,6 +37,7 @@ async function startKafkaJs({ bootstrap, groupId, topic }: ReaderOptions): Promi
     groupId,
     heartbeatInterval: HEARTBEAT_INTERVAL_MS,
     sessionTimeout: SESSION_TIMEOUT_MS,
+    maxWaitTimeInMs: 100,
   })
   let assigned: number[] = []
   const values: string[] = []
