@@ -263,7 +263,7 @@ export class PartitionLog {
       if (this.#active.isFullFor(batch, this.#stagedBytes, this.#o.clock.now(), this.#limits)) {
         this.#writeStaged()
         this.#mustBeUsable()
-        this.#roll(batch.baseOffset)
+        this.#roll()
       }
       this.#epochs.assign(batch.leaderEpoch, batch.baseOffset)
       this.#producers.update(batch)
@@ -304,8 +304,9 @@ export class PartitionLog {
     }
   }
 
-  /** Begins a new segment at `baseOffset`; the old one is flushed behind the appends' back. */
-  #roll(baseOffset: number): void {
+  /** Begins a new segment where the log ends; the old one is flushed behind the appends' back. */
+  #roll(): void {
+    const baseOffset = this.#nextOffset
     try {
       this.#active.seal()
       this.#producers.expire(this.#o.clock.now() - this.#o.producerExpirationMs)

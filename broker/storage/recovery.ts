@@ -1,7 +1,7 @@
 /**
  * Opens the segments of a partition. After a clean stop only the ends are looked at. Otherwise every segment from the
  * recovery point on (all before it was flushed) is read: cut at the first batch that is torn, damaged or out of order,
- * its indexes made anew, its leader epochs found again, and whatever follows the cut removed.
+ * its indexes made anew, its leader epochs found again, and whatever follows the cut or a hole removed.
  */
 import type { Logger } from '../runtime/logger.ts'
 import { offsetOfFile, SEGMENT_SUFFIXES } from './file-names.ts'
@@ -43,7 +43,8 @@ export function recoverSegments(options: RecoveryOptions): RecoveredSegments {
     if (problem !== undefined) {
       options.logger.warn({ file: segment.path, problem }, 'segment is not as it was left, reading all of it')
     }
-    if (rebuildSegment(segment, options)) {
+    const wasCut = rebuildSegment(segment, options)
+    if (wasCut || hasHoleBefore(bases[index + 1], segment)) {
       dropLater(bases.slice(index + 1), options)
       break
     }
@@ -69,6 +70,14 @@ function rebuildSegment(segment: Segment, options: RecoveryOptions): boolean {
     'segment cut at its first bad batch',
   )
   return true
+}
+
+/**
+ * A new segment begins where the one before it ends. If it does not, the end of the unflushed one before is lost,
+ * though what is left of it is whole. (Flushed segments may have holes between them: compaction makes some.)
+ */
+function hasHoleBefore(nextBase: number | undefined, segment: Segment): boolean {
+  return nextBase !== undefined && nextBase !== segment.endOffset
 }
 
 function dropLater(bases: readonly number[], options: RecoveryOptions): void {

@@ -1,0 +1,174 @@
+/**
+ * A file system in memory that loses power: writes reach the disk with a sync only, names with a sync of their
+ * directory. `crashAt` stops it at the n-th change; `afterCrash` is what a machine finds when it starts again: of the
+ * unsynced writes of each file some first ones, the last of those perhaps torn, and of each directory the old or the
+ * new names.
+ */
+import path from 'node:path'
+import type { DirectoryEntry, Files, OpenFile } from '../../broker/storage/files.ts'
+
+type Change = { at: number; bytes: Buffer } | { size: number }
+
+interface Node {
+  live: Buffer
+  durable: Buffer
+  /** Since `durable`. */
+  changes: Change[]
+}
+
+export class PowerLostError extends Error {
+  override readonly name = 'PowerLostError'
+}
+
+export class CrashingFiles implements Files {
+  #names: Map<string, Node>
+  #durableNames: Map<string, Node>
+  #directories: Set<string>
+  #changesLeft: number
+  /** Changes made so far. */
+  changeCount = 0
+
+  constructor(crashAt = Infinity, nodes = new Map<string, Node>(), directories = new Set<string>()) {
+    this.#changesLeft = crashAt
+    this.#names = nodes
+    this.#durableNames = new Map(nodes)
+    this.#directories = directories
+  }
+
+  #change(): void {
+    this.mustHavePower()
+    this.changeCount += 1
+    this.#changesLeft -= 1
+    if (this.#changesLeft < 0) throw new PowerLostError('no power')
+  }
+
+  mustHavePower(): void {
+    if (this.#changesLeft < 0) throw new PowerLostError('no power')
+  }
+
+  /** `random`: from 0 to 1. */
+  afterCrash(random: () => number, crashAt = Infinity): CrashingFiles {
+    const names = new Map<string, Node>()
+    const directories = [...this.#directories]
+    for (const directory of directories) {
+      const source = random() < 0.5 ? this.#names : this.#durableNames
+      for (const [name, node] of source) {
+        if (path.dirname(name) !== directory) continue
+        const content = survivingContent(node, random)
+        names.set(name, { live: content, durable: content, changes: [] })
+      }
+    }
+    return new CrashingFiles(crashAt, names, new Set(directories))
+  }
+
+  open(file: string, options = { create: false }): OpenFile {
+    this.mustHavePower()
+    const found = this.#names.get(file)
+    if (found !== undefined) return this.#handle(file, found)
+    if (!options.create) throw new Error(`ENOENT: ${file}`)
+    this.#change()
+    const node: Node = { live: Buffer.alloc(0), durable: Buffer.alloc(0), changes: [] }
+    this.#names.set(file, node)
+    return this.#handle(file, node)
+  }
+
+  #handle(file: string, node: Node): OpenFile {
+    const apply = (change: Change): void => {
+      node.changes.push(change)
+      node.live = changed(node.live, change)
+    }
+    return {
+      path: file,
+      size: () => node.live.length,
+      read: (target, position) => {
+        this.mustHavePower()
+        return node.live.copy(target, 0, position)
+      },
+      write: (parts, position) => {
+        const change = { at: position, bytes: Buffer.concat(parts) }
+        try {
+          this.#change()
+        } finally {
+          apply(change)
+        }
+      },
+      truncate: (size) => {
+        this.#change()
+        apply({ size })
+      },
+      sync: async () => {
+        this.#change()
+        node.durable = node.live
+        node.changes = []
+      },
+      close: () => {},
+    }
+  }
+
+  readFile(file: string): Buffer | undefined {
+    this.mustHavePower()
+    return this.#names.get(file)?.live
+  }
+
+  exists(file: string): boolean {
+    return this.#names.has(file) || this.#directories.has(file)
+  }
+
+  list(directory: string): DirectoryEntry[] {
+    this.mustHavePower()
+    const inside = (entry: string): boolean => path.dirname(entry) === directory
+    return [
+      ...[...this.#directories]
+        .filter(inside)
+        .map((name) => ({ name: path.basename(name), isDirectory: true })),
+      ...[...this.#names.keys()]
+        .filter(inside)
+        .map((name) => ({ name: path.basename(name), isDirectory: false })),
+    ]
+  }
+
+  makeDirectory(directory: string): void {
+    this.mustHavePower()
+    this.#directories.add(directory)
+  }
+
+  rename(from: string, to: string): void {
+    this.#change()
+    const node = this.#names.get(from)
+    if (node === undefined) throw new Error(`ENOENT: ${from}`)
+    this.#names.delete(from)
+    this.#names.set(to, node)
+  }
+
+  remove(file: string): void {
+    if (!this.exists(file)) return
+    this.#change()
+    this.#names.delete(file)
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    this.#change()
+    const inside = ([name]: [string, Node]): boolean => path.dirname(name) === directory
+    this.#durableNames = new Map([
+      ...[...this.#durableNames].filter((entry) => !inside(entry)),
+      ...[...this.#names].filter(inside),
+    ])
+  }
+}
+
+function changed(content: Buffer, change: Change): Buffer {
+  if ('size' in change) return Buffer.concat([content], change.size)
+  const result = Buffer.alloc(Math.max(content.length, change.at + change.bytes.length))
+  content.copy(result)
+  change.bytes.copy(result, change.at)
+  return result
+}
+
+function survivingContent(node: Node, random: () => number): Buffer {
+  const kept = Math.floor(random() * (node.changes.length + 1))
+  const content = node.changes.slice(0, kept).reduce(changed, node.durable)
+  const next = node.changes[kept]
+  if (next === undefined || 'size' in next) return content
+  const bytes = next.bytes.subarray(0, Math.floor(random() * next.bytes.length))
+  return changed(content, { at: next.at, bytes })
+}
