@@ -135,24 +135,25 @@ class SshHost implements Host {
 
   async attempt(command: Command, options: RunOptions = {}): Promise<Output> {
     const timeoutMs = options.timeoutMs ?? RUN_TIMEOUT_MS
-    const channel = await this.#open(command)
-    const timer = setTimeout(() => channel.destroy(), timeoutMs)
-    const started = performance.now()
+    const { channel, ended } = await this.#start(command, options.onOutput)
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      channel.destroy()
+    }, timeoutMs)
     try {
-      const [output] = await Promise.all([collect(channel, options.onOutput), send(channel, options)])
-      if (output.exitCode === undefined) throw this.#lost(command, performance.now() - started >= timeoutMs)
-      return { ...output, exitCode: output.exitCode }
+      const [output] = await Promise.all([ended, send(channel, options)])
+      return this.#complete(command, output, timedOut)
     } finally {
       clearTimeout(timer)
     }
   }
 
   async hold(command: Command, isReady: (stdout: string) => boolean): Promise<() => void> {
-    const channel = await this.#open(command)
     let stdout = ''
     let ready = (): void => {}
     const readiness = new Promise<undefined>((resolve) => (ready = () => resolve(undefined)))
-    const ended = collect(channel, (text) => {
+    const { channel, ended } = await this.#start(command, (text) => {
       stdout += text
       if (isReady(stdout)) ready()
     })
@@ -160,8 +161,7 @@ class SshHost implements Host {
     try {
       const output = await Promise.race([readiness, ended])
       if (output === undefined) return () => channel.end()
-      if (output.exitCode === undefined) throw this.#lost(command, true)
-      throw new CommandFailed(this.name, command, { ...output, exitCode: output.exitCode })
+      throw new CommandFailed(this.name, command, this.#complete(command, output, true))
     } finally {
       clearTimeout(timer)
     }
@@ -171,7 +171,8 @@ class SshHost implements Host {
     this.#client.end()
   }
 
-  #open(command: Command): Promise<ClientChannel> {
+  /** Listens to the channel at once: a short command's end can be in the same packet as its start. */
+  #start(command: Command, onOutput?: (text: string) => void): Promise<Started> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(new HostError(this.#failure))
       const onClose = (): void => reject(this.#lost(command, false))
@@ -179,9 +180,14 @@ class SshHost implements Host {
       this.#client.exec(commandLine(command), (error, channel) => {
         this.#client.removeListener('close', onClose)
         if (error) reject(new HostError(`${this.name}: ${summary(command)} was refused: ${error.message}`))
-        else resolve(channel)
+        else resolve({ channel, ended: collect(channel, onOutput) })
       })
     })
+  }
+
+  #complete(command: Command, { exitCode, ...output }: Collected, timedOut: boolean): Output {
+    if (exitCode === undefined) throw this.#lost(command, timedOut)
+    return { ...output, exitCode }
   }
 
   #lost(command: Command, timedOut: boolean): HostError {
@@ -191,6 +197,11 @@ class SshHost implements Host {
       : 'ended without a result: the connection was lost'
     return new HostError(`${this.name}: ${summary(command)} ${what}`)
   }
+}
+
+interface Started {
+  readonly channel: ClientChannel
+  readonly ended: Promise<Collected>
 }
 
 type Collected = Omit<Output, 'exitCode'> & { exitCode: number | null | undefined }

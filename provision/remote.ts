@@ -22,7 +22,8 @@ import type { Finding } from './steps/preflight.ts'
 import { probeBrokers } from './steps/probe.ts'
 import { ensureRelease } from './steps/release.ts'
 import * as services from './steps/services.ts'
-import type { PlannedHost } from './steps/services.ts'
+import type { Deed, PlannedHost } from './steps/services.ts'
+import type { ClusterView } from './cluster-view.ts'
 import { ensureSettings } from './steps/settings.ts'
 import type { Change, Changes, Node } from './steps/step.ts'
 import { ensureUnits, verifyUnits } from './steps/units.ts'
@@ -112,14 +113,14 @@ async function provisionLocked(
   const releases = await progress.step('release', (result) => build(architectures, file, options, result))
   const hosts = await planned(nodes, target, releases)
   const changes = await prepare(hosts, releases, file, progress)
-  const { started, restarted } = await bringUp(hosts, progress)
+  const deeds = await bringUp(hosts, progress)
   const { clusterId } = await progress.step('records', async (result) => {
     const probe = await probeBrokers(hosts)
     result(`one written and read through each of ${probe.brokers.length} brokers`)
     return probe
   })
   const { cluster } = target.inventory
-  return { cluster, clusterId, bootstrap: bootstrapOf(target.inventory), changes, started, restarted }
+  return { cluster, clusterId, bootstrap: bootstrapOf(target.inventory), changes, ...sorted(deeds) }
 }
 
 /** `address:9092` of every node. */
@@ -225,34 +226,52 @@ async function prepare(
   }
 }
 
-/** Starts what does not run, and restarts, node by node, what runs something else than planned. */
-async function bringUp(
-  hosts: readonly PlannedHost[],
-  progress: Progress,
-): Promise<Pick<ProvisionHostsResult, 'started' | 'restarted'>> {
-  const started: UnitOnNode[] = []
-  const restarted: UnitOnNode[] = []
-  for (const [title, unit, whole] of [
-    ['quorum', QUORUM_UNIT, services.awaitQuorum],
-    ['brokers', BROKER_UNIT, services.awaitBrokers],
-  ] as const) {
-    await progress.step(title, async (result) => {
-      const ids = await services.startWhereStopped(hosts, unit)
-      started.push(...ids.map((node) => ({ node, unit })))
-      await whole(hosts, systemClock)
-      result(ids.length === 0 ? 'running, healthy' : `started on ${ids.length} nodes, healthy`)
-    })
-  }
+/** Starts what does not run, then restarts, node by node, what runs something else than planned. */
+async function bringUp(hosts: readonly PlannedHost[], progress: Progress): Promise<Deed[]> {
+  const deeds: Deed[] = []
+  await progress.step('quorum', async (result) => {
+    const done = await services.startWhereDown(hosts, QUORUM_UNIT, memberIsHealthy)
+    await services.awaitQuorum(hosts, systemClock)
+    deeds.push(...done)
+    result(`healthy, ${summary(done)}`)
+  })
+  await progress.step('brokers', async (result) => {
+    const done = await services.startWhereDown(hosts, BROKER_UNIT, isRegistered)
+    await services.awaitBrokers(hosts, systemClock)
+    deeds.push(...done)
+    result(`healthy, ${summary(done)}`)
+  })
   for (const host of hosts) {
     const stale = await services.staleUnits(host)
     if (stale.length === 0) continue
     await progress.step(`node ${host.inventory.id}`, async (result) => {
-      await services.restartStale(host, stale)
-      await services.awaitQuorum(hosts, systemClock)
-      await services.awaitBrokers(hosts, systemClock)
-      restarted.push(...stale.map((unit) => ({ node: host.inventory.id, unit })))
-      result(`restarted ${stale.join(', ')}, all in sync again`)
+      for (const unit of stale) {
+        await services.restart(host, unit)
+        await services.awaitQuorum(hosts, systemClock)
+        await services.awaitBrokers(hosts, systemClock)
+        deeds.push({ node: host.inventory.id, unit, what: 'restarted' })
+      }
+      result(`restarted ${stale.join(', ')}; all is in sync again`)
     })
   }
-  return { started, restarted }
+  return deeds
+}
+
+function sorted(deeds: readonly Deed[]): Pick<ProvisionHostsResult, 'started' | 'restarted'> {
+  const those = (wanted: Deed['what']): UnitOnNode[] =>
+    deeds.filter(({ what }) => what === wanted).map(({ node, unit }) => ({ node, unit }))
+  return { started: those('started'), restarted: those('restarted') }
+}
+
+function memberIsHealthy({ members }: ClusterView, node: number): boolean {
+  return members.some((member) => member.node === node && member.healthy)
+}
+
+function isRegistered({ image }: ClusterView, node: number): boolean {
+  return image?.brokers.has(node) === true
+}
+
+function summary(deeds: readonly Deed[]): string {
+  if (deeds.length === 0) return 'nothing started'
+  return `${deeds[0]!.what} on node ${deeds.map(({ node }) => node).join(', ')}`
 }

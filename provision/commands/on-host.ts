@@ -19,8 +19,13 @@ export function probe(
     command(
       `${home}/current/bin/node`,
       `${home}/current/tools/probe.ts`,
-      ...['--bootstrap', bootstrap.join(','), '--brokers', String(brokers)],
-      ...['--timeout', String(timeoutSeconds), '--json'],
+      '--bootstrap',
+      bootstrap.join(','),
+      '--brokers',
+      String(brokers),
+      '--timeout',
+      String(timeoutSeconds),
+      '--json',
     ),
   )
 }

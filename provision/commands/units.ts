@@ -79,11 +79,7 @@ export function enableUnits(units: readonly string[]): Command {
   return asRoot(command('systemctl', 'enable', '--quiet', ...units))
 }
 
-/** Starts a unit, also one that has used up its start limit. */
-export function startUnit(unit: string): Command {
-  return asRoot(script('systemctl reset-failed "$1" 2>/dev/null || true; systemctl start "$1"', unit))
-}
-
+/** Restarts a unit or starts it, also one that has used up its start limit. */
 export function restartUnit(unit: string): Command {
   return asRoot(script('systemctl reset-failed "$1" 2>/dev/null || true; systemctl restart "$1"', unit))
 }

@@ -24,20 +24,37 @@ export interface PlannedHost extends Node {
 
 const START_TIMEOUT_MS = 90_000
 const POLL_MS = 250
-/** A stop may take TimeoutStopSec twice: a restart of the quorum takes the broker with it. */
-const RESTART_TIMEOUT_MS = 180_000
+/** A stop may take the units' TimeoutStopSec. */
+const RESTART_TIMEOUT_MS = 120_000
 
-/** Starts a unit on every host where it does not run, all at once: a quorum needs a majority to come up. */
-export async function startWhereStopped(hosts: readonly PlannedHost[], unit: Unit): Promise<number[]> {
-  const started = await Promise.all(
-    hosts.map(async (node) => {
-      const state = await unitState(node, unit)
-      if (state.active === 'active') return []
-      await node.host.run(commands.startUnit(unit), { timeoutMs: RESTART_TIMEOUT_MS })
-      return [node.inventory.id]
+/** What was done to a unit of a node. */
+export interface Deed {
+  readonly node: number
+  readonly unit: Unit
+  readonly what: 'started' | 'restarted'
+}
+
+/**
+ * Starts a unit on every host where it does not run, and restarts it where it runs something else than planned and
+ * does not serve anyhow. All at once: a quorum needs a majority to come up.
+ */
+export async function startWhereDown(
+  hosts: readonly PlannedHost[],
+  unit: Unit,
+  serves: (view: ClusterView, node: number) => boolean,
+): Promise<Deed[]> {
+  const view = await viewCluster(hosts[0]!, nodesOf(hosts))
+  const deeds = await Promise.all(
+    hosts.map(async (node): Promise<Deed[]> => {
+      const { id } = node.inventory
+      const { active, digest } = await unitState(node, unit)
+      const runs = active === 'active'
+      if (runs && (digest === node.plan.digests[unit] || serves(view, id))) return []
+      await node.host.run(commands.restartUnit(unit), { timeoutMs: RESTART_TIMEOUT_MS })
+      return [{ node: id, unit, what: runs ? 'restarted' : 'started' }]
     }),
   )
-  return started.flat()
+  return deeds.flat()
 }
 
 /** Stops a unit; false where it did not run. */
@@ -58,13 +75,8 @@ export async function staleUnits(node: PlannedHost): Promise<Unit[]> {
   return stale
 }
 
-/** Restarts what is stale on one host; the quorum's restart is also the broker's, which requires it. */
-export async function restartStale(node: PlannedHost, stale: readonly Unit[]): Promise<void> {
-  for (const unit of stale) {
-    const state = await unitState(node, unit)
-    if (state.digest === node.plan.digests[unit]) continue
-    await node.host.run(commands.restartUnit(unit), { timeoutMs: RESTART_TIMEOUT_MS })
-  }
+export async function restart({ host }: Node, unit: Unit): Promise<void> {
+  await host.run(commands.restartUnit(unit), { timeoutMs: RESTART_TIMEOUT_MS })
 }
 
 /** Waits until every member of the quorum is healthy. */
@@ -74,8 +86,7 @@ export function awaitQuorum(hosts: readonly PlannedHost[], clock: Clock): Promis
 
 /** Waits until every broker is registered and every replica in sync. */
 export function awaitBrokers(hosts: readonly PlannedHost[], clock: Clock): Promise<ClusterView> {
-  const nodes = hosts.map(({ plan }) => plan.node)
-  return awaitWhole(hosts, BROKER_UNIT, (view) => brokerProblems(view, nodes), clock)
+  return awaitWhole(hosts, BROKER_UNIT, (view) => brokerProblems(view, nodesOf(hosts)), clock)
 }
 
 async function awaitWhole(
@@ -84,7 +95,7 @@ async function awaitWhole(
   problemsOf: (view: ClusterView) => string[],
   clock: Clock,
 ): Promise<ClusterView> {
-  const nodes: PlannedNode[] = hosts.map(({ plan }) => plan.node)
+  const nodes = nodesOf(hosts)
   const deadline = clock.monotonicMs() + START_TIMEOUT_MS
   for (;;) {
     const view = await viewCluster(hosts[0]!, nodes)
@@ -98,6 +109,10 @@ async function awaitWhole(
     }
     await clock.sleep(POLL_MS)
   }
+}
+
+function nodesOf(hosts: readonly PlannedHost[]): PlannedNode[] {
+  return hosts.map(({ plan }) => plan.node)
 }
 
 function hasGivenUp({ active }: UnitState): boolean {
