@@ -12,6 +12,7 @@ let client: WireClient
 beforeAll(async () => {
   cluster = await startCluster({ brokers: 3 })
   client = new WireClient(cluster.bootstrap)
+  await client.waitForBrokers(cluster.bootstrap)
 }, 60_000)
 
 afterAll(async () => {

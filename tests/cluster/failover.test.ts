@@ -15,6 +15,7 @@ let client: WireClient
 beforeAll(async () => {
   cluster = await startCluster({ brokers: 3, overrides: { 'min.insync.replicas': '2' } })
   client = new WireClient(cluster.bootstrap)
+  await client.waitForBrokers(cluster.bootstrap)
 }, 60_000)
 
 afterAll(async () => {

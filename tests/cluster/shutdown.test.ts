@@ -15,6 +15,7 @@ describe('a planned stop', () => {
   beforeAll(async () => {
     cluster = await startCluster({ brokers: 3, overrides: { 'min.insync.replicas': '2' } })
     client = new WireClient(cluster.bootstrap)
+    await client.waitForBrokers(cluster.bootstrap)
   }, 60_000)
 
   afterAll(async () => {
@@ -75,6 +76,7 @@ await describeWith(etcd, 'with a quorum of etcd', (program) => {
     quorum = await startEtcd(program)
     cluster = await startCluster({ brokers: 3, quorum: `${quorum.connect}/kafka` })
     client = new WireClient(cluster.bootstrap)
+    await client.waitForBrokers(cluster.bootstrap)
   }, 90_000)
 
   afterAll(async () => {

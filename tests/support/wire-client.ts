@@ -84,17 +84,11 @@ export class WireClient {
   ): Promise<void> {
     const configs = Object.entries(o.configs ?? {}).map(([key, value]) => ({ name: key, value }))
     const { partitions = 1, replicationFactor = 3 } = o
-    let problem = ''
-    await waitUntil(async () => {
-      const response = await this.sendToAny(CreateTopics, 7, {
-        topics: [{ name, numPartitions: partitions, replicationFactor, assignments: [], configs }],
-      })
-      const { errorCode, errorMessage } = response.topics[0]!
-      problem = errorCode === 0 ? '' : `${name}: ${errorName(errorCode)}: ${errorMessage}`
-      // Brokers hear of each other a moment after they have started.
-      return errorName(errorCode) !== 'INVALID_REPLICATION_FACTOR'
-    }, `${replicationFactor} brokers know each other`)
-    if (problem !== '') throw new Error(problem)
+    const response = await this.sendToAny(CreateTopics, 7, {
+      topics: [{ name, numPartitions: partitions, replicationFactor, assignments: [], configs }],
+    })
+    const { errorCode, errorMessage } = response.topics[0]!
+    if (errorCode !== 0) throw new Error(`${name}: ${errorName(errorCode)}: ${errorMessage}`)
   }
 
   async deleteTopic(name: string): Promise<void> {
@@ -128,6 +122,18 @@ export class WireClient {
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}; it has ${JSON.stringify(last)}`)
     })
+  }
+
+  /** Waits until every one of these brokers knows them and no others. */
+  async waitForBrokers(addresses: readonly string[]): Promise<void> {
+    const known = async (address: string): Promise<string[]> => {
+      const { brokers } = await this.send(address, Metadata, 12, { topics: [] })
+      return brokers.map(({ host, port }) => `${host}:${port}`)
+    }
+    await waitUntil(async () => {
+      const views = await Promise.all(addresses.map((address) => known(address)))
+      return views.every((view) => view.toSorted().join() === addresses.toSorted().join())
+    }, `${addresses.length} brokers know each other`)
   }
 
   async #leaderAddress(topic: string, index: number): Promise<string> {
