@@ -10,7 +10,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { ClusterMetadata } from './cluster-metadata.ts'
 import { decide, decidePreferred, type Decision } from './controller-decisions.ts'
-import type { MetadataImage } from './image.ts'
+import type { ControllerImage, MetadataImage } from './image.ts'
 import {
   brokerKey,
   CONTROLLER_EPOCH_KEY,
@@ -39,9 +39,10 @@ export class Controller {
   readonly #options: ControllerOptions
   readonly #logger: Logger
   readonly #closing = new AbortController()
-  /** Revision and epoch of the election that this process has won; undefined when it has not won the last one. */
-  #election: { revision: number; epoch: number } | undefined
+  #wasActive = false
   #wanted = false
+  /** Topics to look at in the next round: those that changed, or all of them after anything else has. */
+  #topics: Set<string> | 'all' = 'all'
   #running: Promise<void> | undefined
   #unsubscribe = (): void => {}
   #preferredIsDue = false
@@ -53,17 +54,28 @@ export class Controller {
 
   /** True while this broker is the controller as far as it knows. */
   get isActive(): boolean {
-    return (
-      this.#election !== undefined &&
-      this.#options.metadata.image.controller?.revision === this.#election.revision
-    )
+    return this.#election !== undefined
+  }
+
+  /**
+   * The election that this process has won, if it was the last one: a key with its id that is younger than its
+   * registration, for an older one is from a former life of this broker.
+   */
+  get #election(): ControllerImage | undefined {
+    const { brokerId, metadata } = this.#options
+    const { controller } = metadata.image
+    const registeredAt = metadata.registration?.epoch ?? Infinity
+    return controller?.brokerId === brokerId && controller.revision > registeredAt ? controller : undefined
   }
 
   /** Campaigns from now on. The broker must have been registered. */
   start(): void {
-    this.#unsubscribe = this.#options.metadata.subscribe((image, delta) => {
-      if (this.#election !== undefined && image.controller?.revision !== this.#election.revision) this.#step()
-      if (delta.brokers.size > 0 || delta.topics.size > 0 || delta.controllerChanged) this.#wake()
+    this.#unsubscribe = this.#options.metadata.subscribe((_image, delta) => {
+      this.#reportElection()
+      if (delta.brokers.size > 0 || delta.controllerChanged) this.#topics = 'all'
+      else if (delta.topics.size === 0) return
+      else if (this.#topics !== 'all') for (const name of delta.topics) this.#topics.add(name)
+      this.#wake()
     })
     this.#schedulePreferred()
   }
@@ -75,9 +87,11 @@ export class Controller {
     await this.#running
   }
 
-  #step(): void {
-    this.#logger.info({ epoch: this.#election?.epoch }, 'no longer the controller')
-    this.#election = undefined
+  #reportElection(): void {
+    if (this.isActive === this.#wasActive) return
+    this.#wasActive = this.isActive
+    const { controller } = this.#options.metadata.image
+    this.#logger.info({ controller }, this.isActive ? 'elected controller' : 'no longer the controller')
   }
 
   #schedulePreferred(): void {
@@ -110,6 +124,7 @@ export class Controller {
           { error },
           'cannot reach the metadata quorum to act as the controller, trying again',
         )
+        this.#topics = 'all'
         this.#wanted = true
         await clock.sleep(RETRY_MS, this.#closing.signal).catch(() => {})
       }
@@ -120,7 +135,9 @@ export class Controller {
     if (image.controller === undefined) await this.#campaign(image)
     if (!this.isActive) return
     const unclean = this.#options.config.get('unclean.leader.election.enable')
-    await this.#commitAll(decide(this.#options.metadata.image, { uncleanElection: unclean }))
+    const topics = this.#topics === 'all' ? undefined : this.#topics
+    this.#topics = new Set()
+    await this.#commitAll(decide(this.#options.metadata.image, { uncleanElection: unclean }, topics))
     if (!this.#preferredIsDue) return
     this.#preferredIsDue = false
     await this.#commitAll(decidePreferred(this.#options.metadata.image))
@@ -138,7 +155,7 @@ export class Controller {
     if (registered.shuttingDown) return
     const last = metadata.entry(CONTROLLER_EPOCH_KEY)
     const epoch = last === undefined ? 1 : Number(last.value) + 1
-    const revision = await metadata.commit(
+    await metadata.commit(
       [
         { key: CONTROLLER_KEY, modRevision: 0 },
         { key: CONTROLLER_EPOCH_KEY, modRevision: last?.modRevision ?? 0 },
@@ -149,9 +166,6 @@ export class Controller {
         { key: CONTROLLER_EPOCH_KEY, value: String(epoch) },
       ],
     )
-    if (revision === undefined) return
-    this.#election = { revision, epoch }
-    this.#logger.info({ epoch, revision }, 'elected controller')
   }
 
   async #commitAll(decisions: readonly Decision[]): Promise<void> {
@@ -166,6 +180,7 @@ export class Controller {
       conflicts = true
     }
     if (!conflicts) return
+    this.#topics = 'all'
     this.#wanted = true
     await metadata.waitFor((image) => image.revision > revision, RETRY_MS, this.#closing.signal)
   }

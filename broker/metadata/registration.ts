@@ -10,6 +10,7 @@ import { brokerKey, encodeBroker } from './keys.ts'
 import { StoreUnavailableError, type Lease, type MetadataStore } from './store.ts'
 
 const CALL_TIMEOUT_MS = 5_000
+const CLOSE_WAIT_MS = 500
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 2_000
 /** Another life of this id may hold the key for one session; a bit more for its expiry to be carried out. */
@@ -97,7 +98,8 @@ export class Registration {
   /** Revokes the lease: the broker, and its controllership, are gone for the others at once. Never rejects. */
   async close(): Promise<void> {
     this.#closing.abort(new Error('the registration is closed'))
-    await this.#registering.catch(() => {})
+    // With the quorum dead, a registration under way ends only when its calls do: it undoes itself then.
+    await Promise.race([this.#registering, this.#options.clock.sleep(CLOSE_WAIT_MS)])
     await this.#lease?.revoke()
   }
 
@@ -114,7 +116,7 @@ export class Registration {
         await lease.revoke()
         throw error
       })
-    if (!result.committed) {
+    if (!result.committed || this.#closing.signal.aborted) {
       await lease.revoke()
       return false
     }

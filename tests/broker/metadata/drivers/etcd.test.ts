@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
+import { ClusterMetadata } from '../../../../broker/metadata/cluster-metadata.ts'
 import { EtcdStore } from '../../../../broker/metadata/drivers/etcd.ts'
 import { parseQuorumConnect } from '../../../../broker/metadata/open-store.ts'
 import { StoreUnavailableError } from '../../../../broker/metadata/store.ts'
@@ -57,11 +58,11 @@ await describeWith(etcd, 'three etcd members', (program) => {
     const clients = await Promise.all([follow(), follow(), follow()])
     let committed = 0
     let unknown = 0
-    let stop = false
+    const stop = new AbortController()
     let lastMs = performance.now()
     let longestGapMs = 0
     const count = async (client: StoreFollower): Promise<void> => {
-      while (!stop) {
+      while (!stop.signal.aborted) {
         const entry = client.tree.get('/count')
         const transaction = {
           conditions: [{ key: '/count', modRevision: entry?.modRevision ?? 0 }],
@@ -76,7 +77,10 @@ await describeWith(etcd, 'three etcd members', (program) => {
           longestGapMs = Math.max(longestGapMs, performance.now() - lastMs)
           lastMs = performance.now()
         }
-        await client.until('the count moves on', () => stop || client.tree.get('/count') !== entry)
+        await client.until(
+          'the count moves on',
+          () => stop.signal.aborted || client.tree.get('/count') !== entry,
+        )
       }
     }
     const counting = Promise.all(clients.map(count))
@@ -85,7 +89,7 @@ await describeWith(etcd, 'three etcd members', (program) => {
     await reaches(60)
     await fault()
     await reaches(Number(clients[0].value('/count')) + 60)
-    stop = true
+    stop.abort()
     await clients[0].store.commit({ conditions: [], changes: [{ key: '/end', value: '1' }] })
     await Promise.all(clients.map((client) => client.until('the end', () => client.value('/end') === '1')))
     await counting
@@ -118,13 +122,14 @@ await describeWith(etcd, 'three etcd members', (program) => {
   test('a follower freezes and thaws in the middle: every commit is counted once', async () => {
     const leader = await cluster.leader()
     const follower = cluster.members.find((member) => member !== leader)!
-    await countThrough(async () => {
+    const { longestGapMs } = await countThrough(async () => {
       follower.pause()
       const quiet = await follow()
       for (let i = 0; i < 30; i++)
         await quiet.store.commit({ conditions: [], changes: [{ key: '/other', value: `${i}` }] })
       follower.resume()
     })
+    expect(longestGapMs).toBeLessThan(5_000)
   })
 
   test('the member that carries the watch freezes: the watch goes on at another one, nothing missing', async () => {
@@ -180,6 +185,23 @@ await describeWith(etcd, 'three etcd members', (program) => {
     ).toBe(true)
     await a.until('the new value', () => a.value('/a') === '3')
     expect(a.faults).toEqual([])
+  })
+
+  test('a broker that has lost its registration and its quorum closes in time', async () => {
+    const options = { clock: systemClock, logger: silentLogger }
+    const metadata = new ClusterMetadata({ ...options, store: openStore(cluster.connect + chroot) })
+    await metadata.open(10_000)
+    const registration = await metadata.register({ id: 1, endpoints: [], rack: null }, 2_000)
+    const { lost } = registration.lease!
+    const loses = new Promise((resolve) => lost.addEventListener('abort', resolve))
+    await Promise.all(cluster.members.map((member) => member.kill()))
+    await loses
+    const closingMs = performance.now()
+    await registration.close()
+    await metadata.close()
+    expect(performance.now() - closingMs).toBeLessThan(6_000)
+    for (const member of cluster.members) member.start()
+    await cluster.leader()
   })
 
   test('changes that were compacted before they were seen are followed by the whole tree', async () => {
