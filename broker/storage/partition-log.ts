@@ -11,16 +11,17 @@
  */
 import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { type BatchView, splitBatches, stampBatch, validateClientBatch } from '../protocol/record-batch.ts'
-import { decodeRecords, isDecodable } from '../protocol/record-codec.ts'
+import { type BatchView, splitBatches, stampBatch } from '../protocol/record-batch.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { SerialQueue } from '../runtime/queue.ts'
+import { checkAppended } from './append-rules.ts'
 import type { DirectoryHealth } from './directory-health.ts'
 import type { Files } from './files.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ProducerState } from './producer-state.ts'
+import { NO_RECORDS, readBatches, type ReadResult } from './log-reader.ts'
 import { recoverSegments } from './recovery.ts'
 import { Segment, type SegmentLimits } from './segment.ts'
 import { findByTimestamp, findMaxTimestamp, type FoundRecord } from './timestamp-search.ts'
@@ -62,18 +63,11 @@ export interface AppendInfo {
   readonly sizeBytes: number
 }
 
-export interface ReadResult {
-  readonly records: Buffer
-  readonly sizeBytes: number
-}
-
 interface Turn {
   readonly promise: Promise<void>
   readonly resolve: () => void
   readonly reject: (reason: Error) => void
 }
-
-const NOTHING: ReadResult = { records: Buffer.alloc(0), sizeBytes: 0 }
 
 export class PartitionLog {
   readonly topic: string
@@ -194,7 +188,7 @@ export class PartitionLog {
     options: { origin?: 'client' | 'coordinator' } = {},
   ): Promise<AppendInfo> {
     this.#mustBeUsable()
-    const batch = this.#checkedBatch(records, options.origin ?? 'client')
+    const batch = checkAppended(records, options.origin ?? 'client', this.#topicConfig, this.#o.clock.now())
     const repeated = batch.producerId < 0 ? undefined : this.#producers.check(batch)
     if (repeated !== undefined) {
       await this.#turn?.promise
@@ -217,23 +211,6 @@ export class PartitionLog {
       duplicate,
       sizeBytes: batch.sizeBytes,
     }
-  }
-
-  #checkedBatch(records: Buffer, origin: 'client' | 'coordinator'): BatchView {
-    const config = this.#topicConfig
-    const isClient = origin === 'client'
-    const batch = validateClientBatch(records, {
-      maxBatchBytes: isClient ? config.get('max.message.bytes') : Infinity,
-      segmentBytes: this.#limits.segmentBytes,
-      nowMs: this.#o.clock.now(),
-      timestampBeforeMaxMs: isClient ? config.get('message.timestamp.before.max.ms') : Infinity,
-      timestampAfterMaxMs: isClient ? config.get('message.timestamp.after.max.ms') : Infinity,
-    })
-    const needsKeys = isClient && config.get('cleanup.policy').includes('compact') && isDecodable(batch.codec)
-    if (needsKeys && decodeRecords(batch).some(({ key }) => key === null)) {
-      throw new KafkaError('INVALID_RECORD', `${this.topic} is compacted: every record needs a key`)
-    }
-    return batch
   }
 
   /**
@@ -338,29 +315,10 @@ export class PartitionLog {
       )
     }
     const end = Math.min(options.upTo, this.#logEndOffset)
-    if (offset >= end) return NOTHING
-    return this.#guarded(() => this.#readBelow(offset, maxBytes, end, options.minOneBatch))
-  }
-
-  #readBelow(offset: number, maxBytes: number, end: number, minOneBatch: boolean): ReadResult {
-    const segment = this.#segments[this.#segmentIndexFor(offset)]!
-    const start = segment.positionOf(offset)
-    const limit = end >= segment.endOffset ? segment.sizeBytes : segment.positionOf(end)
-    if (limit <= start) return NOTHING
-    const bytes = segment.read(start, Math.min(maxBytes, limit - start))
-    const size = wholeBatchesSize(bytes)
-    if (size > 0) return { records: bytes.subarray(0, size), sizeBytes: size }
-    const first = minOneBatch ? segment.batchAt(start)?.bytes : undefined
-    return first === undefined ? NOTHING : { records: first, sizeBytes: first.length }
-  }
-
-  /** The segment that holds `offset`, or the next one when the record is gone. */
-  #segmentIndexFor(offset: number): number {
-    const index = Math.max(
-      0,
-      this.#segments.findLastIndex((segment) => segment.baseOffset <= offset),
+    if (offset >= end) return NO_RECORDS
+    return this.#guarded(() =>
+      readBatches(this.#segments, { offset, end, maxBytes, minOneBatch: options.minOneBatch }),
     )
-    return offset >= this.#segments[index]!.endOffset && index + 1 < this.#segments.length ? index + 1 : index
   }
 
   /** The first record at or after `timestampMs`, below `upTo`. */
@@ -537,15 +495,7 @@ export class PartitionLog {
   }
 
   #loadProducers(): ProducerState {
-    const { state, offset } = this.#snapshots.newest(this.#active.endOffset)
-    const from = Math.max(offset, this.#logStartOffset)
-    for (const segment of this.#segments) {
-      if (segment.endOffset <= from) continue
-      const scanner = segment.scan(segment.positionOf(from))
-      for (let batch = scanner.nextHeader(); batch !== undefined; batch = scanner.nextHeader()) {
-        state.update(batch)
-      }
-    }
+    const state = this.#snapshots.load(this.#segments, this.#logStartOffset)
     state.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
     return state
   }
@@ -610,15 +560,4 @@ function limitsOf(config: TopicConfig): SegmentLimits {
     indexBytes: config.get('segment.index.bytes'),
     indexIntervalBytes: config.get('index.interval.bytes'),
   }
-}
-
-/** Size of the whole batches that `bytes` begins with. */
-function wholeBatchesSize(bytes: Buffer): number {
-  let position = 0
-  while (position + 12 <= bytes.length) {
-    const next = position + 12 + bytes.readInt32BE(position + 8)
-    if (next > bytes.length) break
-    position = next
-  }
-  return position
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../runtime/logger.ts'
 import { offsetFileName, offsetOfFile } from './file-names.ts'
 import { type Files, replaceFile } from './files.ts'
 import { CorruptSnapshotError, ProducerState } from './producer-state.ts'
+import type { Segment } from './segment.ts'
 
 /** The newest, and one more in case the newest cannot be used. */
 const SNAPSHOTS_KEPT = 2
@@ -34,7 +35,7 @@ export class ProducerSnapshots {
    * The state by the newest usable snapshot at or before `endOffset`, and the offset from which batches are to be
    * added to it. Removes snapshots after `endOffset`, which speak of records that are no longer there.
    */
-  newest(endOffset: number): { state: ProducerState; offset: number } {
+  #newest(endOffset: number): { state: ProducerState; offset: number } {
     for (const offset of this.#offsets().reverse()) {
       const state = offset > endOffset ? undefined : this.#read(offset)
       if (state !== undefined) return { state, offset }
@@ -52,6 +53,20 @@ export class ProducerSnapshots {
       this.#logger.warn({ path, reason: error.message }, 'producer snapshot unusable, removed')
       return undefined
     }
+  }
+
+  /** The state at the end of these segments: the newest snapshot, and the batches after it. */
+  load(segments: readonly Segment[], logStartOffset: number): ProducerState {
+    const { state, offset } = this.#newest(segments.at(-1)!.endOffset)
+    const from = Math.max(offset, logStartOffset)
+    for (const segment of segments) {
+      if (segment.endOffset <= from) continue
+      const scanner = segment.scan(segment.positionOf(from))
+      for (let batch = scanner.nextHeader(); batch !== undefined; batch = scanner.nextHeader()) {
+        state.update(batch)
+      }
+    }
+    return state
   }
 
   /** Writes a snapshot and drops those that are older than the last few. */

@@ -1,6 +1,6 @@
 /** Batches that the Java client wrote, read here; batches of ours, read back. */
 import { readFileSync } from 'node:fs'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { crc32c } from '../../../broker/protocol/crc32c.ts'
 import { KafkaError } from '../../../broker/protocol/errors.ts'
 import {

@@ -60,7 +60,9 @@ test('the first start writes the file, the second accepts it', async () => {
 })
 
 test("both of Kafka's versions are accepted", async () => {
-  await start(directories(v1(CLUSTER_ID), `version=0\nbroker.id=1\ncluster.id=${CLUSTER_ID}\n`))
+  const dirs = directories(v1(CLUSTER_ID), `version=0\nbroker.id=1\ncluster.id=${CLUSTER_ID}\n`)
+  await start(dirs)
+  expect(dirs.map((directory) => readMetaProperties(directory)?.version)).toEqual([1, 0])
 })
 
 test('a commented-out cluster id is filled in, the rest kept', async () => {

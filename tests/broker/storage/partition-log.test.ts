@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { encodeBatch } from '../../../broker/protocol/record-codec.ts'
 import type { LogManager } from '../../../broker/storage/log-manager.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'

@@ -1,0 +1,52 @@
+/** Reads whole batches from the segments of a partition. */
+import { BATCH_OVERHEAD_BYTES } from '../protocol/record-batch.ts'
+import type { Segment } from './segment.ts'
+
+export interface ReadResult {
+  readonly records: Buffer
+  readonly sizeBytes: number
+}
+
+export interface ReadBounds {
+  /** In the log, and below `end`. */
+  readonly offset: number
+  /** Batches that hold this offset or a later one are left out. */
+  readonly end: number
+  readonly maxBytes: number
+  /** Returns the first batch even if it is larger than `maxBytes`. */
+  readonly minOneBatch: boolean
+}
+
+export const NO_RECORDS: ReadResult = { records: Buffer.alloc(0), sizeBytes: 0 }
+
+/** Whole batches from the one that holds `offset` on, out of one segment. */
+export function readBatches(segments: readonly Segment[], bounds: ReadBounds): ReadResult {
+  const { offset, end, maxBytes, minOneBatch } = bounds
+  const segment = segmentFor(segments, offset)
+  const start = segment.positionOf(offset)
+  const limit = end >= segment.endOffset ? segment.sizeBytes : segment.positionOf(end)
+  if (limit <= start) return NO_RECORDS
+  const bytes = segment.read(start, Math.min(maxBytes, limit - start))
+  const size = wholeBatchesSize(bytes)
+  if (size > 0) return { records: bytes.subarray(0, size), sizeBytes: size }
+  const first = minOneBatch ? segment.batchAt(start)?.bytes : undefined
+  return first === undefined ? NO_RECORDS : { records: first, sizeBytes: first.length }
+}
+
+/** The segment that holds `offset`, or the next one when the record is gone. */
+function segmentFor(segments: readonly Segment[], offset: number): Segment {
+  const found = segments.findLastIndex(({ baseOffset }) => baseOffset <= offset)
+  const segment = segments[Math.max(0, found)]!
+  return offset < segment.endOffset ? segment : (segments[found + 1] ?? segment)
+}
+
+/** Size of the whole batches that `bytes` begins with. */
+function wholeBatchesSize(bytes: Buffer): number {
+  let position = 0
+  while (position + BATCH_OVERHEAD_BYTES <= bytes.length) {
+    const next = position + BATCH_OVERHEAD_BYTES + bytes.readInt32BE(position + 8)
+    if (next > bytes.length) break
+    position = next
+  }
+  return position
+}
