@@ -28,12 +28,9 @@ export interface RequestOrigin {
   readonly signal: AbortSignal
 }
 
-export type Dispatch = (frame: Buffer, origin: RequestOrigin) => Promise<Buffer[] | null>
-
-/** Requests cannot be answered after this: the connection is closed. */
-class UnansweredError extends Error {
-  override readonly name = 'UnansweredError'
-}
+/** The frame of the answer, null for none, 'close' for a failure that only closing the connection can tell of. */
+export type Answer = Buffer[] | 'close' | null
+export type Dispatch = (frame: Buffer, origin: RequestOrigin) => Promise<Answer>
 
 export function createDispatch(parts: BrokerParts, metrics: Metrics): Dispatch {
   return async (frame, origin) => {
@@ -65,7 +62,7 @@ function refuseVersion(prefix: Prefix): Buffer[] {
 }
 
 interface Answered {
-  readonly answer: Buffer[] | null
+  readonly answer: Answer
   readonly outcome: 'answered' | 'failed' | 'unanswered'
 }
 
@@ -83,7 +80,13 @@ async function answerRequest(
     const expected = error instanceof KafkaError
     if (!expected && !context.signal.aborted) logUnexpected(error, route, context)
     const response = route.fail(request, expected ? error : new KafkaError('UNKNOWN_SERVER_ERROR'))
-    if (response === null) throw new UnansweredError(`${route.api.name}: ${String(error)}`, { cause: error })
+    if (response === null) {
+      context.logger.info(
+        { err: error, api: route.api.name, client: context.clientHost },
+        'request failed without an answer',
+      )
+      return { answer: 'close', outcome: 'failed' }
+    }
     return { answer: encodeAnswer(route.api, prefix, response), outcome: expected ? 'answered' : 'failed' }
   }
 }

@@ -20,10 +20,11 @@ export interface ConnectionInfo {
 }
 
 /**
- * Turns a request into the frame of its answer; null when it has none. Rejecting closes the connection: with
- * MalformedFrameError when the client broke the protocol, with anything else when it cannot be answered.
+ * Turns a request into the frame of its answer: null when it has none, 'close' when the client can be told in no
+ * other way that it failed. Rejecting closes the connection too: with MalformedFrameError when the client broke
+ * the protocol.
  */
-export type Serve = (frame: Buffer, connection: ConnectionInfo) => Promise<readonly Buffer[] | null>
+export type Serve = (frame: Buffer, connection: ConnectionInfo) => Promise<readonly Buffer[] | 'close' | null>
 
 export interface ConnectionOptions {
   readonly socket: Duplex
@@ -113,7 +114,8 @@ export class Connection {
     try {
       for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
         const answer = await this.#options.serve(frame, this.#info)
-        if (answer !== null && !this.#gone.signal.aborted) await this.#send(answer)
+        if (answer === 'close') this.#closing = true
+        else if (answer !== null && !this.#gone.signal.aborted) await this.#send(answer)
         this.#lastActiveMs = this.#options.clock.monotonicMs()
         if (this.#closing) break
       }

@@ -1,5 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createDispatch } from '../../../broker/dispatch.ts'
 import type { BrokerParts } from '../../../broker/handlers/context.ts'
 import { Connection, type Serve } from '../../../broker/network/connection.ts'
