@@ -69,21 +69,40 @@ await describeWith(standInTools, 'the stack on a stand-in for AWS', (tools) => {
     })
   }
 
-  /** What Terraform would change now. */
+  /** What Terraform would change in what was deployed. */
   async function plannedChanges(): Promise<PlannedChange[]> {
     await cdktf(process.execPath, ['synth'], PLAN_TIMEOUT_MS)
+    return (await plan('demo')).filter(({ change }) => !change.actions.includes('no-op'))
+  }
+
+  /** What Terraform would make for another cluster, of another instance type. */
+  async function planOfAnother(cluster: string, instanceType: string): Promise<PlannedChange[]> {
+    const deployed = clusterFile
+    clusterFile = path.join(folder, `${cluster}.yaml`)
+    const yaml = clusterYaml(3000).replace('demo', cluster)
+    await writeFile(clusterFile, `${yaml}  instanceType: ${instanceType}\n`)
+    try {
+      await cdktf(process.execPath, ['synth'], PLAN_TIMEOUT_MS)
+      return await plan(cluster)
+    } finally {
+      clusterFile = deployed
+    }
+  }
+
+  async function plan(cluster: string): Promise<PlannedChange[]> {
     const options = {
-      cwd: path.join(folder, 'out/stacks/demo'),
+      cwd: path.join(folder, 'out/stacks', cluster),
       env: aws.environment,
       timeoutMs: PLAN_TIMEOUT_MS,
     }
-    const plan = path.join(folder, 'plan')
+    const file = path.join(folder, 'plan')
     const { path: program } = tools.terraform
-    await runStep([program, 'plan', '-input=false', `-out=${plan}`], options)
-    const shown = JSON.parse(await runStep([program, 'show', '-json', plan], options)) as {
+    await runStep([program, 'init', '-input=false'], options)
+    await runStep([program, 'plan', '-input=false', '-no-color', `-out=${file}`], options)
+    const shown = JSON.parse(await runStep([program, 'show', '-json', file], options)) as {
       resource_changes: PlannedChange[]
     }
-    return shown.resource_changes.filter(({ change }) => !change.actions.includes('no-op'))
+    return shown.resource_changes
   }
 
   /** The addresses of what would be made, destroyed or replaced. */
@@ -213,6 +232,38 @@ await describeWith(standInTools, 'the stack on a stand-in for AWS', (tools) => {
       expect(await inventoryOf(await readClusterFile(clusterFile))).toEqual(before)
     },
     3 * PLAN_TIMEOUT_MS,
+  )
+
+  test(
+    'an instance type of another architecture gets the image for it',
+    async () => {
+      const changes = await planOfAnother('arm', 'c8g.2xlarge')
+      const images = changes
+        .filter(({ type }) => type === 'aws_instance')
+        .map(({ change }) => change.after['ami'])
+      expect(images).toEqual(Array.from({ length: 3 }, () => 'ami-0a22040000000003'))
+    },
+    4 * PLAN_TIMEOUT_MS,
+  )
+
+  test.each([
+    ['with too few vCPUs', 'c7i.large', /c7i\.large has fewer than 8 vCPUs/],
+    [
+      'in too few zones',
+      'c8i.2xlarge',
+      /offered in too few availability zones of eu-central-1 \(3 are wanted\)/,
+    ],
+  ])(
+    'an instance type %s is refused by the plan',
+    async (_, instanceType, message) => {
+      const said = await planOfAnother('small', instanceType).then(
+        () => 'nothing',
+        // Terraform breaks the lines of its messages.
+        (error: unknown) => (error as Error).message.replaceAll(/[\s│]+/g, ' '),
+      )
+      expect(said).toMatch(message)
+    },
+    4 * PLAN_TIMEOUT_MS,
   )
 
   test(
