@@ -1,4 +1,4 @@
-/** Every key of server.properties that the broker acts on, with Apache Kafka's names and defaults. */
+/** Every key of server.properties that the broker acts on, with Apache Kafka's names and, unless a line says why not, its defaults. */
 import { type KeyRow, LONG_MAX, type ValueOf } from './key-row.ts'
 
 const KiB = 1024
@@ -71,9 +71,10 @@ export const BROKER_KEYS = {
     min: 1,
     doc: 'A larger request closes its connection.',
   },
+  // Apache Kafka's 50 is too few for one thread: clients that reconnect together are put off for a second each.
   'socket.listen.backlog.size': {
     type: 'int',
-    default: 50,
+    default: 511,
     min: 1,
     doc: 'Connections that the system may hold ready before they are accepted.',
   },
@@ -87,12 +88,6 @@ export const BROKER_KEYS = {
     default: INT_MAX,
     min: 0,
     doc: 'Connections that this broker serves at the same time; those beyond are closed at once.',
-  },
-  'request.timeout.ms': {
-    type: 'int',
-    default: 30_000,
-    min: 1,
-    doc: 'How long this broker waits for the answer of another.',
   },
 
   // Topics.
@@ -151,6 +146,7 @@ export const BROKER_KEYS = {
     type: 'string',
     default: 'producer',
     values: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
+    withoutEffect: 'records are kept as the producer has compressed them',
     doc: 'Compression of the records on disk; "producer" keeps what the producer chose.',
   },
   'log.segment.bytes': {
@@ -187,30 +183,35 @@ export const BROKER_KEYS = {
     type: 'list',
     default: ['delete'],
     values: ['delete', 'compact'],
+    withoutEffect: 'old records are kept, and none are compacted away',
     doc: 'What happens to old records: delete them, or keep the last one of each key.',
   },
   'log.retention.ms': {
     type: 'long',
     default: null,
     min: -1,
+    withoutEffect: 'old records are kept',
     doc: 'How long records are kept; -1 for ever; by default log.retention.minutes, then log.retention.hours.',
   },
   'log.retention.minutes': {
     type: 'int',
     default: null,
     min: -1,
+    withoutEffect: 'old records are kept',
     doc: 'How long records are kept; by default log.retention.hours.',
   },
   'log.retention.hours': {
     type: 'int',
     default: 168,
     min: -1,
+    withoutEffect: 'old records are kept',
     doc: 'How long records are kept; -1 for ever.',
   },
   'log.retention.bytes': {
     type: 'long',
     default: -1,
     min: -1,
+    withoutEffect: 'old records are kept',
     doc: 'Largest size of a partition before its oldest segments are deleted; -1 for no limit.',
   },
   'log.segment.delete.delay.ms': {
@@ -304,17 +305,6 @@ export const BROKER_KEYS = {
     default: 5_000,
     min: 1,
     doc: 'How often the high watermarks are written down.',
-  },
-  'auto.leader.rebalance.enable': {
-    type: 'boolean',
-    default: true,
-    doc: 'Give leadership back to the first replica once it is in sync again.',
-  },
-  'leader.imbalance.check.interval.seconds': {
-    type: 'long',
-    default: 300,
-    min: 1,
-    doc: 'How often the controller looks for partitions that their first replica does not lead.',
   },
   'controlled.shutdown.enable': {
     type: 'boolean',
@@ -414,6 +404,8 @@ export const OTHER_KEYS: Readonly<Record<string, string>> = {
     'brokers reach the metadata quorum by quorum.connect, without a listener of their own',
   'num.network.threads': 'requests are served by one thread',
   'num.io.threads': 'requests are served by one thread',
+  'auto.leader.rebalance.enable': 'leadership always goes back to the first replica once that is in sync',
+  'leader.imbalance.check.interval.seconds': 'the controller looks every five minutes',
   'background.threads': 'requests are served by one thread',
   'num.recovery.threads.per.data.dir': 'log directories are recovered side by side without threads',
   'socket.send.buffer.bytes': "the operating system's own socket buffers are used",

@@ -113,8 +113,10 @@ function parseAll(given: readonly Given[]): { values: Map<BrokerKey, ConfigValue
       warnings.push(`${place}: ${key} ${whyIgnored(key)}`)
       continue
     }
+    const row: KeyRow = BROKER_KEYS[key]
+    if (row.withoutEffect !== undefined) warnings.push(`${place}: ${key} has no effect: ${row.withoutEffect}`)
     try {
-      values.set(key, parseValue(BROKER_KEYS[key], value))
+      values.set(key, parseValue(row, value))
     } catch (error) {
       if (!(error instanceof InvalidValueError)) throw error
       problems.push(`${place}: ${key}=${value}: ${error.message}`)

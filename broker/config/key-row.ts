@@ -18,6 +18,8 @@ export interface KeyRow {
   readonly values?: readonly string[]
   /** There is no usable default: it must be given. */
   readonly required?: true
+  /** Accepted and told, but this release does nothing about it: what happens instead. */
+  readonly withoutEffect?: string
   readonly doc: string
 }
 

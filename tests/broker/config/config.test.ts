@@ -46,6 +46,7 @@ describe('server.properties', () => {
 
   test.each([
     ['log.segmnt.bytes', 'server.properties:3: log.segmnt.bytes is unknown; is log.segment.bytes meant?'],
+    ['log.retention.ms', 'server.properties:3: log.retention.ms has no effect: old records are kept'],
     ['my.own.key', 'server.properties:3: my.own.key is not a key that this broker knows'],
     [
       'zookeeper.connect',
