@@ -56,7 +56,7 @@ export class Roster {
   protocolType: string | null = null
   /** The protocol that this generation agreed on; null while there is none. */
   protocolName: string | null = null
-  /** Member id; null while there is no member. */
+  /** Member id; null while there is no member, or nobody has been elected after the leader went. */
   leader: string | null = null
   readonly #byId = new Map<string, Member>()
   readonly #idByInstance = new Map<string, string>()
@@ -89,7 +89,7 @@ export class Roster {
   remove(member: Member): void {
     this.#byId.delete(member.id)
     if (member.instanceId !== null) this.#idByInstance.delete(member.instanceId)
-    if (member.id === this.leader) this.leader = this.all()[0]?.id ?? null
+    if (member.id === this.leader) this.leader = null
   }
 
   /** Gives a static member the id of its new process. */
