@@ -127,7 +127,7 @@ export class GroupCoordinator {
       if (before === undefined || before.id === image.topics.get(name)?.id) continue
       for (const shard of this.#shards.owners()) {
         shard.forgetTopic(name).catch((error: unknown) => {
-          this.#logger.warn({ topic: name, error }, 'offsets of a deleted topic could not be removed')
+          this.#logger.warn({ topic: name, err: error }, 'offsets of a deleted topic could not be removed')
         })
       }
     }

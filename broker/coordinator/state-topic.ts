@@ -10,12 +10,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorName, KafkaError } from '../protocol/errors.ts'
 import { splitBatches } from '../protocol/record-batch.ts'
-import { decodeRecords, encodeBatch } from '../protocol/record-codec.ts'
+import { type DecodedRecord, encodeBatch } from '../protocol/record-codec.ts'
 import type { AppendOptions, Partition } from '../replication/partition.ts'
 import type { LeadershipChange } from '../replication/replica-manager.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
+import { OpenTransactions } from './open-transactions.ts'
 
 export interface StateRecord {
   readonly key: Buffer
@@ -162,10 +163,11 @@ export class StateTopic<Owner extends StateOwner> {
       if (tenure.ended) return
       tenure.loaded = true
       tenure.owner.start()
-      logger.info({ ...fields, records, tookMs: Math.round(clock.monotonicMs() - startedMs) }, 'loaded state')
+      const tookMs = Math.round(clock.monotonicMs() - startedMs)
+      logger[records > 0 ? 'info' : 'debug']({ ...fields, records, tookMs }, 'loaded state')
     } catch (error) {
       if (tenure.ended) return
-      logger.error({ ...fields, error, retryMs: LOAD_RETRY_MS }, 'state cannot be loaded')
+      logger.error({ ...fields, err: error, retryMs: LOAD_RETRY_MS }, 'state cannot be loaded')
       clock.after(LOAD_RETRY_MS, () => {
         if (!tenure.ended) this.#begin(index, partition)
       })
@@ -176,19 +178,17 @@ export class StateTopic<Owner extends StateOwner> {
   async #replayLog(tenure: Tenure<Owner>, { log }: StatePartition): Promise<number> {
     const end = log.logEndOffset
     let offset = log.logStartOffset
+    const transactions = new OpenTransactions()
     let count = 0
     while (offset < end && !tenure.ended) {
-      const { records } = log.read(offset, LOAD_CHUNK_BYTES, { upTo: end, minOneBatch: true })
-      const batches = splitBatches(Buffer.isBuffer(records) ? records : Buffer.concat(records))
+      const read = log.read(offset, LOAD_CHUNK_BYTES, { upTo: end, minOneBatch: true })
+      const batches = splitBatches(Buffer.isBuffer(read.records) ? read.records : Buffer.concat(read.records))
       const last = batches.at(-1)
       if (last === undefined) throw new Error(`no batch at offset ${offset}, although the log ends at ${end}`)
       for (const batch of batches) {
-        if (batch.isControl) continue
-        for (const record of decodeRecords(batch)) {
-          if (record.key !== null)
-            tenure.owner.replay({ key: record.key, value: record.value }, record.offset)
-          count += 1
-        }
+        const records = transactions.pass(batch)
+        for (const record of records) replayRecord(tenure.owner, record)
+        count += records.length
       }
       offset = last.lastOffset + 1
       await nextTurn()
@@ -219,5 +219,15 @@ export class StateTopic<Owner extends StateOwner> {
       logger.warn({ topic, partition: partition.index, error: error.message }, 'state could not be stored')
       throw new KafkaError(appendErrors[error.error] ?? error.error, error.detail)
     }
+  }
+}
+
+/** A record that cannot be understood stops the load: what it says would be lost silently. */
+function replayRecord(owner: StateOwner, { key, value, offset }: DecodedRecord): void {
+  if (key === null) return
+  try {
+    owner.replay({ key, value }, offset)
+  } catch (error) {
+    throw new Error(`the record at offset ${offset} cannot be read: ${String(error)}`, { cause: error })
   }
 }

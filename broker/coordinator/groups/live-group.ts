@@ -134,7 +134,7 @@ export class LiveGroup {
       return 'NONE'
     } catch (error) {
       if (error instanceof KafkaError) return error.error
-      this.#options.logger.error({ group: this.#group.id, error }, 'the group could not be stored')
+      this.#options.logger.error({ group: this.#group.id, err: error }, 'the group could not be stored')
       return 'UNKNOWN_SERVER_ERROR'
     }
   }
