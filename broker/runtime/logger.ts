@@ -30,8 +30,6 @@ export function createLogger(
       // Both names are in use; an Error under any other would come out as {}.
       serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
       formatters: { level: (label) => ({ level: label }) },
-      // pino does this for `err` only, and an Error is {} in JSON.
-      serializers: { error: pino.stdSerializers.err },
     },
     pino.destination({ dest: options.destination ?? 1, sync: true }),
   )
