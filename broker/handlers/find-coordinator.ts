@@ -44,7 +44,8 @@ async function locate(
   context: RequestContext,
 ): Promise<{ id: number; host: string; port: number }> {
   if (keyType === TRANSACTION) {
-    throw new KafkaError('COORDINATOR_NOT_AVAILABLE', 'this broker does not serve transactions')
+    // Not retriable: a client that retried would only report a timeout (docs/decisions/0030).
+    throw new KafkaError('UNSUPPORTED_VERSION', 'this broker does not serve transactions')
   }
   if (keyType !== GROUP) {
     throw new KafkaError(

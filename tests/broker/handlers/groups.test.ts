@@ -95,7 +95,7 @@ describe('FindCoordinator', () => {
 
   test('there is no coordinator of transactions, and no third kind', async () => {
     const transactional = await client.request(FindCoordinator, 4, { coordinatorKeys: ['tx'], keyType: 1 })
-    expect(errorName(transactional.coordinators[0]!.errorCode)).toBe('COORDINATOR_NOT_AVAILABLE')
+    expect(errorName(transactional.coordinators[0]!.errorCode)).toBe('UNSUPPORTED_VERSION')
     const shared = await client.request(FindCoordinator, 6, { coordinatorKeys: ['share'], keyType: 2 })
     expect(errorName(shared.coordinators[0]!.errorCode)).toBe('INVALID_REQUEST')
   })
