@@ -19,7 +19,7 @@ import { type AnyApi, includesVersion, type ResponseOf } from './protocol/schema
 import { unsupportedVersion } from './handlers/api-versions.ts'
 import type { BrokerParts, RequestContext } from './handlers/context.ts'
 import { type Route, ROUTES } from './handlers/registry.ts'
-import type { Metrics } from './runtime/metrics.ts'
+import type { Metrics, RequestOutcome } from './runtime/metrics.ts'
 
 /** Where a request came from. */
 export interface RequestOrigin {
@@ -63,7 +63,7 @@ function refuseVersion(prefix: Prefix): Buffer[] {
 
 interface Answered {
   readonly answer: Answer
-  readonly outcome: 'answered' | 'failed' | 'unanswered'
+  readonly outcome: RequestOutcome
 }
 
 async function answerRequest(
