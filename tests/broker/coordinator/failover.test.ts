@@ -1,4 +1,4 @@
-/** Groups of real clients on a cluster of three brokers, whose coordinator is killed. */
+/** Groups of real clients on a cluster of three brokers, whose coordinator goes away. */
 import { FindCoordinator } from '../../../broker/protocol/apis/find-coordinator.ts'
 import { OffsetFetch } from '../../../broker/protocol/apis/offset-fetch.ts'
 import { READERS } from '../../support/group-readers.ts'
@@ -55,11 +55,15 @@ async function write(topic: string, from: number, count: number): Promise<string
   return values
 }
 
-test.each(Object.entries(READERS))(
-  'a group of %s goes on where it was when its coordinator is killed',
-  async (library, startReader) => {
-    const topic = library.replaceAll(/\W/g, '')
-    const groupId = `readers-of-${library}`
+const ends = Object.entries(READERS).flatMap(([library, startReader]) =>
+  (['killed', 'shut down'] as const).map((end) => ({ library, startReader, end })),
+)
+
+test.each(ends)(
+  'a group of $library goes on where it was when its coordinator is $end',
+  async ({ library, startReader, end }) => {
+    const topic = `${library}-${end}`.replaceAll(/\W/g, '')
+    const groupId = `readers-of-${topic}`
     await wire.createTopic(topic, { partitions: PARTITIONS, replicationFactor: 3 })
     await wire.waitForIsr(topic, 3)
     const early = await write(topic, 0, 20)
@@ -67,10 +71,10 @@ test.each(Object.entries(READERS))(
     await waitUntil(async () => (await committed(groupId)) === 20, 'the first records are committed', 30_000)
     await wire.waitForIsr('__consumer_offsets', 3)
 
-    const killed = await coordinatorOf(groupId)
-    await cluster.kill(killed)
+    const gone = await coordinatorOf(groupId)
+    await (end === 'killed' ? cluster.kill(gone) : cluster.shutdown(gone))
     await waitUntil(
-      async () => ![-1, killed].includes(await coordinatorOf(groupId)),
+      async () => ![-1, gone].includes(await coordinatorOf(groupId)),
       'another broker coordinates the group',
       20_000,
     )
@@ -79,7 +83,7 @@ test.each(Object.entries(READERS))(
     await waitUntil(async () => (await committed(groupId)) === 40, 'the rest is committed', 30_000)
     expect(new Set(reader.values)).toEqual(new Set([...early, ...late]))
     await reader.stop()
-    await cluster.start(killed)
+    await cluster.start(gone)
   },
   120_000,
 )
