@@ -82,11 +82,16 @@ function find(partition: Partition, timestamp: number, upTo: number): FoundOffse
     case EARLIEST_LOCAL:
       return { offset: log.logStartOffset, timestamp: -1, leaderEpoch: log.epochAt(log.logStartOffset) }
     case MAX_TIMESTAMP:
-      return log.maxTimestampOffset() ?? NOTHING
+      return readable(log.maxTimestampOffset(), upTo)
     case LATEST_TIERED:
       return NOTHING
     default:
       if (timestamp < 0) throw new KafkaError('INVALID_REQUEST', `the timestamp ${timestamp} has no meaning`)
-      return log.offsetForTimestamp(timestamp, upTo) ?? NOTHING
+      return readable(log.offsetForTimestamp(timestamp, upTo), upTo)
   }
+}
+
+/** A record that the asker may not read yet is as good as none. */
+function readable(found: FoundOffset | undefined, upTo: number): FoundOffset {
+  return found !== undefined && found.offset < upTo ? found : NOTHING
 }

@@ -60,6 +60,8 @@ interface Followed {
   /** The leader epoch in which it follows: an answer for another one is of no use. */
   readonly leaderEpoch: number
   retryAtMs: number
+  /** Whether what the leader sent could not be taken over the last time: said once, not at every attempt. */
+  failing: boolean
 }
 
 type FetchedPartition = DecodedResponse<typeof Fetch>['responses'][number]['partitions'][number]
@@ -93,7 +95,7 @@ export class FollowerFetcher {
   /** Follows `partition` in its present leader epoch from its present log end on. */
   follow(partition: Partition): void {
     const key = keyOf(partition.topicId, partition.index)
-    this.#followed.set(key, { partition, leaderEpoch: partition.leaderEpoch, retryAtMs: 0 })
+    this.#followed.set(key, { partition, leaderEpoch: partition.leaderEpoch, retryAtMs: 0, failing: false })
     this.#wake()
     this.#interruptSoon()
     this.#running ??= this.#run()
@@ -252,10 +254,12 @@ export class FollowerFetcher {
         }
         await partition.followLeader(answer, leaderEpoch)
       }
+      entry.failing = false
     } catch (error) {
       entry.retryAtMs = this.#options.clock.monotonicMs() + PARTITION_BACKOFF_MS
       const fields = { error, topic: partition.topic, partition: partition.index, leaderEpoch }
-      this.#logger.error(fields, 'cannot take over what the leader sent')
+      this.#logger[entry.failing ? 'debug' : 'error'](fields, 'cannot take over what the leader sent')
+      entry.failing = true
     }
   }
 

@@ -1,8 +1,5 @@
-/** SIGTERM: leadership goes to the others before the process does, and it ends in time whatever the quorum does. */
+/** SIGTERM: leadership goes to the others before the process does. */
 import { Kafka, logLevel } from 'kafkajs'
-import { etcd } from '../setup/etcd.ts'
-import { type EtcdCluster, startEtcd } from '../support/etcd.ts'
-import { describeWith } from '../support/requires.ts'
 import { startCluster, type TestCluster } from '../support/start-cluster.ts'
 import { WireClient } from '../support/wire-client.ts'
 
@@ -65,36 +62,4 @@ describe('a planned stop', () => {
       expect(await client.readAll('rolling', partition)).toEqual(acknowledged[partition])
     }
   }, 120_000)
-})
-
-await describeWith(etcd, 'with a quorum of etcd', (program) => {
-  let quorum: EtcdCluster
-  let cluster: TestCluster
-  let client: WireClient
-
-  beforeAll(async () => {
-    quorum = await startEtcd(program)
-    cluster = await startCluster({ brokers: 3, quorum: `${quorum.connect}/kafka` })
-    client = new WireClient(cluster.bootstrap)
-    await client.waitForBrokers(cluster.bootstrap)
-  }, 90_000)
-
-  afterAll(async () => {
-    await client.close()
-    await cluster.stop()
-    await quorum.stop()
-  })
-
-  test('that is dead, records are still written and read, and SIGTERM ends every broker in time', async () => {
-    await client.createTopic('orphaned')
-    await client.waitForIsr('orphaned', 3)
-    await client.write('orphaned', 0, ['before'])
-    await Promise.all(quorum.members.map((member) => member.kill()))
-    await client.write('orphaned', 0, ['after'])
-    expect(await client.readAll('orphaned', 0)).toEqual(['before', 'after'])
-    const startedMs = performance.now()
-    const exits = await Promise.all([1, 2, 3].map((id) => cluster.shutdown(id)))
-    expect(performance.now() - startedMs).toBeLessThan(EXIT_WITHIN_MS)
-    expect(exits.map(({ code }) => code)).toEqual([0, 0, 0])
-  }, 60_000)
 })

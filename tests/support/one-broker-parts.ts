@@ -21,6 +21,16 @@ import { LogManager } from '../../broker/storage/log-manager.ts'
 import { waitUntil } from './wait-until.ts'
 
 const BROKER_ID = 1
+/** Of the log directories, whatever the metadata says: a quorum that has lost everything can be played. */
+const CLUSTER_ID = 'Y2x1c3Rlcm9mdGhlc2V0cw'
+
+export interface PartsOptions {
+  readonly settings?: Readonly<Record<string, string>>
+  /** Of an earlier life; a new one, removed by `close`, unless given. */
+  readonly directory?: string
+  /** Name of the metadata file in the directory. */
+  readonly metadataFile?: string
+}
 
 export interface OneBrokerParts {
   readonly config: Config
@@ -34,23 +44,28 @@ export interface OneBrokerParts {
   close(): Promise<void>
 }
 
-export async function openParts(settings: Record<string, string> = {}): Promise<OneBrokerParts> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'one-broker-'))
-  const quorum = `embedded:${path.join(directory, 'metadata.db')}`
+export async function openParts(options: PartsOptions = {}): Promise<OneBrokerParts> {
+  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'one-broker-')))
+  const quorum = `embedded:${path.join(directory, options.metadataFile ?? 'metadata.db')}`
   const logDir = path.join(directory, 'logs')
   const config = loadConfig({
     'node.id': String(BROKER_ID),
     'log.dirs': logDir,
     'quorum.connect': quorum,
-    ...settings,
+    ...options.settings,
   })
   const common = { clock: systemClock, logger: silentLogger }
   const metadata = new ClusterMetadata({ store: openStore(quorum, common), ...common })
   await metadata.open(5000)
-  const clusterId = await metadata.ensureClusterId(5000)
   const endpoint = { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: '127.0.0.1', port: 9092 }
   const registration = await metadata.register({ id: BROKER_ID, endpoints: [endpoint], rack: null }, 6000)
-  const logs = await LogManager.open({ dirs: [logDir], config, clusterId, nodeId: BROKER_ID, ...common })
+  const logs = await LogManager.open({
+    dirs: [logDir],
+    config,
+    clusterId: CLUSTER_ID,
+    nodeId: BROKER_ID,
+    ...common,
+  })
   const replicas = new ReplicaManager({
     brokerId: BROKER_ID,
     brokerEpoch: () => registration.epoch,
@@ -88,7 +103,7 @@ export async function openParts(settings: Record<string, string> = {}): Promise<
     context(apiVersion, more = {}) {
       return {
         brokerId: BROKER_ID,
-        clusterId,
+        clusterId: CLUSTER_ID,
         config,
         metadata,
         replicas,
@@ -111,7 +126,7 @@ export async function openParts(settings: Record<string, string> = {}): Promise<
       await logs.close()
       await registration.close()
       await metadata.close()
-      await rm(directory, { recursive: true, force: true })
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
     },
   }
 }
