@@ -28,11 +28,11 @@ export const deleteTopics: Handler<typeof DeleteTopics> = async (request, contex
     )
   }
   const targets = targetsOf(request)
+  const identities = targets.map((target) => identityOf(target, context))
+  const timesNamed = new Map<string, number>()
+  for (const identity of identities) timesNamed.set(identity, (timesNamed.get(identity) ?? 0) + 1)
   const responses = await Promise.all(
-    targets.map((target) => {
-      const repeated = targets.filter((other) => isSame(target, other, context)).length > 1
-      return deleteTopic(target, repeated, context)
-    }),
+    targets.map((target, index) => deleteTopic(target, timesNamed.get(identities[index]!) !== 1, context)),
   )
   return { throttleTimeMs: 0, responses }
 }
@@ -41,12 +41,9 @@ function targetsOf(request: RequestOf<typeof DeleteTopics>): Target[] {
   return [...request.topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...request.topics]
 }
 
-function isSame(one: Target, other: Target, context: RequestContext): boolean {
-  if (one === other) return true
-  const topic = lookup(one, context)
-  return topic === undefined
-    ? one.name === other.name && one.topicId === other.topicId
-    : topic === lookup(other, context)
+/** The same for a topic that is named once by its name and once by its id. */
+function identityOf(target: Target, context: RequestContext): string {
+  return lookup(target, context)?.id ?? `${target.name} ${target.topicId}`
 }
 
 function lookup({ name, topicId }: Target, context: RequestContext): TopicImage | undefined {

@@ -5,7 +5,7 @@ import type { ClusterMetadata } from '../metadata/cluster-metadata.ts'
 import type { BrokerRegistration, TopicImage } from '../metadata/image.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { QueueFullError, SerialQueue } from '../runtime/queue.ts'
+import { SerialQueue } from '../runtime/queue.ts'
 
 /** Topics that clients have asked for and that wait to be created; beyond that a client has to ask again. */
 const MAX_AUTOMATIC = 1000
@@ -52,7 +52,7 @@ export class TopicCreator {
 
   /** Creates a topic with the broker's defaults in the background; what becomes of it is seen in the metadata. */
   createAutomatically(name: string): void {
-    if (this.#pending.has(name)) return
+    if (this.#pending.has(name) || this.#pending.size >= MAX_AUTOMATIC) return
     this.#pending.add(name)
     void this.#automatic
       .run(() => this.#createWithDefaults(name))
@@ -73,12 +73,7 @@ export class TopicCreator {
 
   #logFailure(name: string, error: unknown): void {
     if (error instanceof KafkaError && error.error === 'TOPIC_ALREADY_EXISTS') return
-    const { logger } = this.#options
-    if (error instanceof QueueFullError) {
-      logger.warn({ topic: name }, 'topic not created automatically: too many are being created')
-    } else {
-      logger.warn({ topic: name, err: error }, 'topic not created automatically')
-    }
+    this.#options.logger.warn({ topic: name, err: error }, 'topic not created automatically')
   }
 
   /** Waits for creations under way. */

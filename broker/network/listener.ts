@@ -25,6 +25,7 @@ export interface ListenerOptions {
 export class Listener {
   readonly #options: ListenerOptions
   readonly #server: Server
+  #refusing = false
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -55,18 +56,12 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { config, connections, logger } = this.#options
+    const { config, connections } = this.#options
     const clientHost = socket.remoteAddress
-    if (connections.full || clientHost === undefined) {
-      if (clientHost !== undefined) {
-        logger.warn(
-          { client: clientHost, connections: connections.size },
-          'connection refused: max.connections',
-        )
-      }
-      socket.destroy()
-      return
-    }
+    // Without an address it is gone again already.
+    if (clientHost === undefined) return void socket.destroy()
+    if (connections.full) return this.#refuse(socket, clientHost)
+    this.#refusing = false
     const connection = new Connection({
       ...this.#options,
       socket,
@@ -75,6 +70,18 @@ export class Listener {
       onClose: () => connections.remove(connection),
     })
     connections.add(connection)
+  }
+
+  /** Logs the first of a row only: whoever is refused tries again at once. */
+  #refuse(socket: Socket, clientHost: string): void {
+    const { connections, logger } = this.#options
+    socket.destroy()
+    if (this.#refusing) return
+    this.#refusing = true
+    logger.warn(
+      { client: clientHost, connections: connections.size },
+      'connections refused: max.connections is reached',
+    )
   }
 
   /** Accepts no more; open connections are `Connections`' business. */

@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { ApiVersions } from '../../../broker/protocol/apis/api-versions.ts'
 import { CreateTopics } from '../../../broker/protocol/apis/create-topics.ts'
+import { DeleteTopics } from '../../../broker/protocol/apis/delete-topics.ts'
 import { Metadata } from '../../../broker/protocol/apis/metadata.ts'
 import { Produce } from '../../../broker/protocol/apis/produce.ts'
+import { errorName } from '../../../broker/protocol/errors.ts'
 import { finishFrame, startFrame } from '../../../broker/protocol/frame.ts'
 import { encodeRequestHeader } from '../../../broker/protocol/headers.ts'
 import type { AnyApi, RequestToSend } from '../../../broker/protocol/schema.ts'
@@ -137,7 +139,7 @@ describe('a broker with hostile clients', () => {
       }
     }
     await waitUntil(() => openFiles(broker.pid) <= before + 5, 'their sockets are closed')
-    expect(broker.logged('connection refused: max.connections')).toEqual([])
+    expect(broker.logged('connections refused: max.connections is reached')).toEqual([])
   }, 60_000)
 
   test('a produce that fails without acks closes the connection, for there is no other way to tell', async () => {
@@ -150,6 +152,23 @@ describe('a broker with hostile clients', () => {
     await client.closed
     expect(client.isClosed).toBe(true)
   })
+
+  test('a request that asks for 200,000 topics is answered, and makes at most a thousand of them', async () => {
+    const topics = Array.from({ length: 200_000 }, (_, index) => ({ name: `flood-${index}` }))
+    const answer = await good.request(Metadata, 9, { topics })
+    expect(answer.topics).toHaveLength(200_000)
+    const all = await good.request(Metadata, 9, { topics: null })
+    expect(all.topics.length).toBeLessThanOrEqual(1000)
+    expect(broker.logs.length).toBeLessThan(10_000)
+  }, 30_000)
+
+  test('a request that deletes one topic 100,000 times is refused in time', async () => {
+    const topicNames = Array.from({ length: 100_000 }, () => 'flood-0')
+    const { responses } = await good.request(DeleteTopics, 5, { topicNames, timeoutMs: 1000 })
+    expect(new Set(responses.map(({ errorCode }) => errorName(errorCode)))).toEqual(
+      new Set(['INVALID_REQUEST']),
+    )
+  }, 30_000)
 
   test('a topic name of 30 kB is refused and not repeated in full', async () => {
     const { topics } = await good.request(CreateTopics, 7, {
