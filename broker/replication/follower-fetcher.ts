@@ -30,6 +30,9 @@ const LEADER_TIMEOUT_MS = 10_000
 /** Partitions are often added many at a time: they cut a long poll short together. */
 const GATHER_MS = 10
 
+/** What a follower needs of its connection. */
+export type LeaderConnection = Pick<Peer, 'request' | 'close'>
+
 export interface FetcherSettings {
   /** `replica.fetch.wait.max.ms` */
   readonly waitMaxMs: number
@@ -49,7 +52,7 @@ export interface FetcherOptions {
   readonly leaderId: number
   /** The leader's present registration; undefined while it has none. */
   readonly leader: () => BrokerRegistration | undefined
-  readonly connect: (leader: BrokerRegistration) => Peer
+  readonly connect: (leader: BrokerRegistration) => LeaderConnection
   readonly settings: FetcherSettings
   readonly clock: Clock
   readonly logger: Logger
@@ -73,7 +76,7 @@ export class FollowerFetcher {
    * By topic id and index. Whoever got records goes to the end, so that the response's limit starves nobody.
    */
   readonly #followed = new Map<string, Followed>()
-  #peer: { readonly registration: BrokerRegistration; readonly peer: Peer } | undefined
+  #peer: { readonly registration: BrokerRegistration; readonly peer: LeaderConnection } | undefined
   /** What the request that is under way asks for. */
   #asked: ReadonlySet<Followed> = new Set()
   #failures = 0
@@ -185,7 +188,7 @@ export class FollowerFetcher {
     await Promise.all(this.#answers(response, ready).map(([entry, answer]) => this.#take(entry, answer)))
   }
 
-  #connect(registration: BrokerRegistration): Peer {
+  #connect(registration: BrokerRegistration): LeaderConnection {
     if (this.#peer !== undefined && this.#peer.registration.epoch !== registration.epoch) this.#disconnect()
     this.#peer ??= { registration, peer: this.#options.connect(registration) }
     return this.#peer.peer
