@@ -120,6 +120,9 @@ function parsePort(text: string): number {
   throw new InvalidArgumentError(`A port is a number from 1 to ${MAX_FIRST_PORT}.`)
 }
 
+// Who reads may go away (`| head`): what was begun is finished all the same.
+process.stdout.on('error', () => {})
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -24,9 +24,9 @@ export function againstOneAndThreeBrokers(define: (target: CompatTarget) => void
     return
   }
   describe.each([
-    [1, 'one broker'],
-    [3, 'three brokers'],
-  ])('against %i', (brokers) => {
+    { brokers: 1, name: 'one broker' },
+    { brokers: 3, name: 'three brokers' },
+  ])('against $name', ({ brokers }) => {
     let bootstrap = ''
     let stop = async (): Promise<void> => {}
 
