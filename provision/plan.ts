@@ -7,6 +7,7 @@ import { isIP } from 'node:net'
 
 import { formatProperties } from '../broker/config/properties-file.ts'
 import { ProvisionError } from './provision-error.ts'
+import type { Release } from './release.ts'
 import { render } from './render.ts'
 
 export const USER = 'kafka'
@@ -58,19 +59,19 @@ export interface NodePlan {
   readonly digests: Readonly<Record<Unit, string>>
 }
 
-/** The plan of one node; `releaseId` is the release that it is to run, `templates` the files of systemd/. */
+/** The plan of one node for the release that it is to run; `templates` are the files of systemd/. */
 export function planNode(
   node: PlannedNode,
   settings: ClusterSettings,
-  releaseId: string,
+  release: Pick<Release, 'id' | 'etcdSha256'>,
   templates: UnitTexts,
 ): NodePlan {
   const serverProperties = propertiesText(brokerProperties(node, settings))
   const quorumConfig = `${JSON.stringify(quorumSettings(node, settings), undefined, 2)}\n`
   const { brokerMiB, quorumMiB } = settings.memory
   const digests = {
-    [QUORUM_UNIT]: digest(releaseId, quorumConfig, templates[QUORUM_UNIT], String(quorumMiB)),
-    [BROKER_UNIT]: digest(releaseId, serverProperties, templates[BROKER_UNIT], String(brokerMiB)),
+    [QUORUM_UNIT]: digest(release.etcdSha256, quorumConfig, templates[QUORUM_UNIT], String(quorumMiB)),
+    [BROKER_UNIT]: digest(release.id, serverProperties, templates[BROKER_UNIT], String(brokerMiB)),
   }
   const common = { cluster: settings.cluster, user: USER, home: HOME }
   const units = {

@@ -25,6 +25,8 @@ export interface Release {
   readonly file: string
   readonly sha256: string
   readonly sizeBytes: number
+  /** Of the etcd in it: what the quorum runs does not change with the broker's sources. */
+  readonly etcdSha256: string
   /** Whether it was there already. */
   readonly cached: boolean
 }
@@ -66,7 +68,8 @@ export async function buildRelease(options: ReleaseOptions): Promise<Release> {
     ])
   }
   const { size: sizeBytes } = await stat(file)
-  return { id, architecture, file, sha256: await digestOf(file, 'sha256', 'hex'), sizeBytes, cached }
+  const sha256 = await digestOf(file, 'sha256', 'hex')
+  return { id, architecture, file, sha256, sizeBytes, etcdSha256: sums.get('bin/etcd')!, cached }
 }
 
 /** Every file of the release but its own checksums, sorted by path. */

@@ -31,6 +31,8 @@ import { ensureUser } from './steps/user.ts'
 
 export interface HostsOptions {
   readonly progress: Progress
+  /** The checkout that is released; default: the one that this program is part of. */
+  readonly root?: string
   /** Where releases and downloads are kept; default: .brokerkit in the checkout. */
   readonly cache?: string
 }
@@ -160,14 +162,14 @@ function refusal(found: readonly Finding[]): string {
 async function build(
   architectures: ReadonlyMap<Node, Architecture>,
   file: ClusterFile,
-  { progress, cache = path.join(ROOT, '.brokerkit') }: HostsOptions,
+  { progress, root = ROOT, cache = path.join(root, '.brokerkit') }: HostsOptions,
   result: (text: string) => void,
 ): Promise<Releases> {
   const built = new Map<Architecture, Release>()
   for (const architecture of new Set(architectures.values())) {
     const etcd = file.quorum.etcd ?? DEFAULT_ETCD
     const report = (line: string): void => progress.line(`  ${line}`)
-    built.set(architecture, await buildRelease({ root: ROOT, architecture, etcd, cache, report }))
+    built.set(architecture, await buildRelease({ root, architecture, etcd, cache, report }))
   }
   const sizes = [...built.values()].map(({ id, architecture, sizeBytes, cached }) => {
     return `${id} for ${architecture}, ${(sizeBytes / 2 ** 20).toFixed(0)} MiB${cached ? ', as before' : ''}`
@@ -185,7 +187,7 @@ async function planned(
   const templates = await unitTemplates()
   return nodes.map((node) => ({
     ...node,
-    plan: planNode(node.inventory, settings, releases.get(node)!.id, templates),
+    plan: planNode(node.inventory, settings, releases.get(node)!, templates),
   }))
 }
 
