@@ -55,13 +55,16 @@ async function write(topic: string, from: number, count: number): Promise<string
   return values
 }
 
-const ends = Object.entries(READERS).flatMap(([library, startReader]) =>
-  (['killed', 'shut down'] as const).map((end) => ({ library, startReader, end })),
-)
+const ends = [
+  { library: 'kafkajs', end: 'killed' },
+  { library: '@platformatic/kafka', end: 'killed' },
+  { library: 'kafkajs', end: 'shut down' },
+] as const
 
 test.each(ends)(
   'a group of $library goes on where it was when its coordinator is $end',
-  async ({ library, startReader, end }) => {
+  async ({ library, end }) => {
+    const startReader = READERS[library]!
     const topic = `${library}-${end}`.replaceAll(/\W/g, '')
     const groupId = `readers-of-${topic}`
     await wire.createTopic(topic, { partitions: PARTITIONS, replicationFactor: 3 })
