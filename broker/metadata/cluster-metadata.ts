@@ -8,7 +8,7 @@ import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { ImageFold } from './image-fold.ts'
-import type { ImageDelta, MetadataImage, PartitionImage, TopicImage } from './image.ts'
+import type { BrokerRegistration, ImageDelta, MetadataImage, PartitionImage, TopicImage } from './image.ts'
 import * as keys from './keys.ts'
 import { Registration, type BrokerIdentity } from './registration.ts'
 import {
@@ -159,6 +159,21 @@ export class ClusterMetadata {
     this.#registration = registration
     await this.#caughtUp(registration.epoch)
     return registration
+  }
+
+  /**
+   * Removes the registration of a broker that is gone, and its hold on the controllership, without waiting for
+   * its session to end. False: it has registered anew, or another broker was faster. A broker that is removed by
+   * mistake registers again.
+   */
+  async removeBroker(broker: BrokerRegistration): Promise<boolean> {
+    const { controller } = this.image
+    const held = [{ key: keys.brokerKey(broker.id), modRevision: broker.revision }]
+    if (controller?.brokerId === broker.id) {
+      held.push({ key: keys.CONTROLLER_KEY, modRevision: controller.revision })
+    }
+    const changes = held.map(({ key }) => ({ key, value: null }))
+    return (await this.commit(held, changes)) !== undefined
   }
 
   /**

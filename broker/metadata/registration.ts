@@ -1,6 +1,7 @@
 /**
  * One broker's `/brokers/ids/<id>`, held by a lease for as long as the broker lives. A lost lease (the quorum was
- * away for too long, or this process stood still) is followed by a new registration, with a new epoch.
+ * away for too long, or this process stood still) is followed by a new registration, with a new epoch; so is its
+ * removal by another broker, which found nobody at its address.
  */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../runtime/clock.ts'
@@ -12,6 +13,8 @@ import { StoreUnavailableError, type Lease, type MetadataStore } from './store.t
 const CALL_TIMEOUT_MS = 5_000
 const CLOSE_WAIT_MS = 500
 const FIRST_RETRY_MS = 100
+/** The longest that a timer can be set to: 24 days. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1
 const MAX_RETRY_MS = 2_000
 /** Another life of this id may hold the key for one session; a bit more for its expiry to be carried out. */
 const SESSIONS_TO_WAIT = 1.5
@@ -122,22 +125,32 @@ export class Registration {
     }
     this.#lease = lease
     this.#epoch = result.revision
-    const whenLost = (): void => {
-      this.#registering = this.#registerAgain(lease)
-    }
-    if (lease.lost.aborted) whenLost()
-    else lease.lost.addEventListener('abort', whenLost, { once: true })
+    void this.#whenLost(lease, result.revision).then((reason) => {
+      this.#registering = this.#registerAgain(lease, reason)
+    })
     return true
   }
 
-  async #registerAgain(lost: Lease): Promise<void> {
+  /** Resolves, with the reason, when the lease is lost or another broker has removed the registration. */
+  #whenLost(lease: Lease, epoch: number): Promise<string> {
+    return new Promise((resolve) => {
+      const onLost = (): void => resolve(String(lease.lost.reason))
+      if (lease.lost.aborted) return onLost()
+      lease.lost.addEventListener('abort', onLost, { once: true })
+      const isRemoved = (image: MetadataImage): boolean =>
+        image.revision >= epoch && image.brokers.get(this.brokerId)?.epoch !== epoch
+      const signal = AbortSignal.any([lease.lost, this.#closing.signal])
+      void this.#options.waitFor(isRemoved, LONGEST_WAIT_MS, signal).then((removed) => {
+        if (removed) resolve('another broker found nobody at the address of this one')
+      })
+    })
+  }
+
+  async #registerAgain(lost: Lease, reason: string): Promise<void> {
     const { clock, logger, broker } = this.#options
     const { signal } = this.#closing
     if (signal.aborted) return
-    logger.warn(
-      { brokerId: broker.id, epoch: this.#epoch, reason: String(lost.lost.reason) },
-      'registration lost',
-    )
+    logger.warn({ brokerId: broker.id, epoch: this.#epoch, reason }, 'registration lost')
     let delayMs = FIRST_RETRY_MS
     while (!signal.aborted) {
       try {

@@ -188,7 +188,9 @@ export class Partition {
     this.#leadership = undefined
   }
 
-  /** Resolves when no write is under way. Whoever made one hears of its failure; here only its end matters. */
+  /**
+   * Resolves when no write is under way. Whoever made one hears of its failure; here only its end matters.
+   */
   async #settled(): Promise<void> {
     if (this.#pendingWrites === 0) return
     this.#writesSettled ??= Promise.withResolvers()

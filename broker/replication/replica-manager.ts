@@ -353,6 +353,20 @@ export class ReplicaManager {
     }
   }
 
+  /**
+   * The controller elects new leaders as soon as the broker's registration is gone; its session is the
+   * backstop.
+   */
+  async #removeGone(broker: BrokerRegistration): Promise<void> {
+    const fields = { broker: broker.id, epoch: broker.epoch }
+    try {
+      if (!(await this.#options.metadata.removeBroker(broker))) return
+      this.#logger.warn(fields, 'a broker is gone: nobody listens at its address any more')
+    } catch (error) {
+      this.#logger.warn({ error, ...fields }, 'a broker is gone, but the metadata quorum cannot be told')
+    }
+  }
+
   #createFetcher(leaderId: number): FollowerFetcher {
     const { brokerId, brokerEpoch, config, metadata, peers, clock } = this.#options
     return new FollowerFetcher({
@@ -361,6 +375,7 @@ export class ReplicaManager {
       leaderId,
       leader: () => metadata.image.brokers.get(leaderId),
       connect: peers,
+      leaderGone: (leader) => void this.#removeGone(leader),
       settings: {
         waitMaxMs: config.get('replica.fetch.wait.max.ms'),
         minBytes: config.get('replica.fetch.min.bytes'),

@@ -27,7 +27,8 @@ export interface PartitionView {
 }
 
 export class WireClient {
-  readonly #bootstrap: readonly string[]
+  /** Whoever did not answer goes to the end. */
+  #bootstrap: readonly string[]
   readonly #peers = new Map<string, Peer>()
 
   /** `bootstrap`: "host:port" of every broker. */
@@ -73,6 +74,7 @@ export class WireClient {
         return await this.send(address, api, version, request)
       } catch (error) {
         failure = error
+        this.#bootstrap = [...this.#bootstrap.filter((other) => other !== address), address]
       }
     }
     throw failure

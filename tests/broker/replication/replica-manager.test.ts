@@ -91,6 +91,16 @@ test('a topic’s own settings hold for its partitions', async () => {
   expect(parts.partition('orders').topicConfig.get('min.insync.replicas')).toBe(3)
 })
 
+test('a broker that was taken for gone registers again', async () => {
+  const former = parts.metadata.image.brokers.get(1)!
+  expect(await parts.metadata.removeBroker(former)).toBe(true)
+  await waitUntil(
+    () => (parts.metadata.image.brokers.get(1)?.epoch ?? 0) > former.epoch,
+    'the broker is registered again',
+  )
+  expect(await parts.metadata.removeBroker(former)).toBe(false)
+})
+
 test('remembers the high watermark over a restart', async () => {
   await parts.createTopic('orders')
   await append('orders', ['a', 'b', 'c'])
