@@ -6,6 +6,7 @@ import type { Progress } from './progress.ts'
 import { hostsStatus } from './remote-status.ts'
 import { destroyHosts, provisionHosts, stopHosts } from './remote.ts'
 import type { ProvisionHostsResult } from './remote.ts'
+import { recoverMeta } from './runbooks/recover-meta.ts'
 import { formatTable } from './table.ts'
 
 export function hostsCommands(target: HostsTarget, progress: Progress): Commands {
@@ -21,6 +22,15 @@ export function hostsCommands(target: HostsTarget, progress: Progress): Commands
       }
     },
     destroy: async () => destroyHosts(target),
+    async recoverMeta(node) {
+      const result = await recoverMeta(target, node, { progress })
+      const untouched = result.verdict.action === 'none' && !result.restarted
+      return {
+        exitCode: EXIT_CODES.done,
+        text: untouched ? '0 changed: the broker runs, and its meta.properties is right.' : '',
+        json: { ok: true, ...result },
+      }
+    },
   }
 }
 

@@ -19,6 +19,7 @@ const MAX_FIRST_PORT = 65_533
 interface Options extends TargetOptions {
   readonly json?: true
   readonly yes?: true
+  readonly node?: number
 }
 
 type Run = (commands: Commands, options: Options) => Promise<Outcome>
@@ -75,6 +76,16 @@ program
     run(command, (commands, options) => commands.destroy(options.yes === true)),
   )
 
+program
+  .command('recover-meta')
+  .description(
+    'a broker that refuses its meta.properties: compares, says which side is wrong, repairs that with a backup',
+  )
+  .requiredOption('--node <id>', 'the node whose broker does not start', parseId)
+  .action((_options, command: Command) =>
+    run(command, (commands, options) => commands.recoverMeta(options.node!)),
+  )
+
 async function run(command: Command, action: Run): Promise<void> {
   const options: Options = command.optsWithGlobals()
   try {
@@ -118,6 +129,11 @@ function parsePort(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port > 0 && port <= MAX_FIRST_PORT) return port
   throw new InvalidArgumentError(`A port is a number from 1 to ${MAX_FIRST_PORT}.`)
+}
+
+function parseId(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('A node id is a whole number.')
 }
 
 // Who reads may go away (`| head`): what was begun is finished all the same.

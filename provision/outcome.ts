@@ -6,6 +6,8 @@ export interface Commands {
   stop(): Promise<Outcome>
   /** `yes`: do not ask. */
   destroy(yes: boolean): Promise<Outcome>
+  /** The runbook for a broker that refuses its meta.properties (docs/runbooks/meta-properties.md). */
+  recoverMeta(node: number): Promise<Outcome>
 }
 
 export interface Outcome {

@@ -10,6 +10,7 @@ import { CLUSTER_NAME } from './local-cluster.ts'
 import type { LocalCluster } from './local-cluster.ts'
 import { provisionLocal } from './provision-local.ts'
 import type { ProvisionLocalResult } from './provision-local.ts'
+import { recoverMetaLocal } from './recover-meta-local.ts'
 import { formatLocalStatus, localStatus } from './status-local.ts'
 import { destroyLocal, stopLocal } from './stop-local.ts'
 
@@ -25,6 +26,7 @@ export function localCommands(options: LocalOptions): Commands {
     status: () => status(options),
     stop: () => stop(options),
     destroy: (yes) => destroy(options, yes),
+    recoverMeta: (node) => recoverMeta(options, node),
   }
 }
 
@@ -107,6 +109,11 @@ async function destroy(options: LocalOptions, yes: boolean): Promise<Outcome> {
     text: result.deleted ? '' : `0 changed: no cluster in ${result.folder}`,
     json: { ok: true, ...result, changed: result.deleted ? 1 : 0 },
   }
+}
+
+async function recoverMeta(options: LocalOptions, node: number): Promise<Outcome> {
+  const result = await interruptible((cancel) => recoverMetaLocal({ ...options, cancel }, node))
+  return { exitCode: EXIT_CODES.done, text: `Broker ${node} serves again.`, json: { ok: true, ...result } }
 }
 
 async function askForName(cluster: LocalCluster): Promise<boolean> {

@@ -165,3 +165,12 @@ function repair({ quorum, peers }: Evidence, strange: readonly DirectoryEvidence
 function knownIds(topicIds: DirectoryEvidence['topicIds'], known: ReadonlySet<string>): number {
   return topicIds.filter((id) => id !== undefined && known.has(id)).length
 }
+
+/** A refusal as the operator is told it. */
+export function refusal(id: number, verdict: Extract<Verdict, { action: 'refuse' }>): string {
+  const side =
+    verdict.wrong === 'unknown'
+      ? 'It cannot be told which side is wrong'
+      : `The wrong side is: ${verdict.wrong}`
+  return `meta.properties of node ${id} was left as it is. ${side}: ${verdict.because}.\n${verdict.advice}`
+}

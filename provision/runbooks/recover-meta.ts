@@ -15,7 +15,7 @@ import { restart } from '../steps/services.ts'
 import type { Node } from '../steps/step.ts'
 import { unitState } from '../steps/units.ts'
 import { evidenceOf, readLogDirectories } from './evidence.ts'
-import { judge, type Verdict } from './meta-verdict.ts'
+import { judge, refusal, type Verdict } from './meta-verdict.ts'
 
 export interface RecoverMetaResult {
   readonly node: number
@@ -129,14 +129,6 @@ async function awaitRecovery(node: Node, { inventory }: HostsTarget): Promise<vo
     }
     await systemClock.sleep(POLL_MS)
   }
-}
-
-function refusal(id: number, verdict: Extract<Verdict, { action: 'refuse' }>): string {
-  const side =
-    verdict.wrong === 'unknown'
-      ? 'It cannot be told which side is wrong'
-      : `The wrong side is: ${verdict.wrong}`
-  return `meta.properties of node ${id} was left as it is. ${side}: ${verdict.because}.\n${verdict.advice}`
 }
 
 function unreachable(id: number, { inventory }: HostsTarget, failures: readonly string[]): string {

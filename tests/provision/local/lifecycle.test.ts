@@ -19,7 +19,7 @@ const newPath = tempFolder()
 const folders: string[] = []
 
 interface Ended {
-  readonly exitCode: number | undefined
+  readonly exitCode?: number | undefined
   readonly stdout: string
   readonly stderr: string
 }
@@ -163,6 +163,23 @@ describe('when something is wrong, nothing is half-started', () => {
     const refused = await run()
     expect(refused.exitCode).toBe(1)
     expect(refused.stderr).toMatch(/broker3\/broker\.pid is broken.*delete this file/s)
+  })
+
+  test('a foreign cluster.id: the broker says so, and recover-meta mends it and keeps the file as it was', async () => {
+    const { folder, port, run, status } = await newCluster()
+    await run('--port', String(port))
+    await run('stop')
+    const file = path.join(folder, 'broker2/logs/meta.properties')
+    const spoilt = readFileSync(file, 'utf8').replace(/cluster\.id=.*/, 'cluster.id=AAAAAAAAAAAAAAAAAAAAAA')
+    writeFileSync(file, spoilt)
+    expect((await run()).stderr).toMatch(/broker 2 did not start:.*recover-meta --node 2/s)
+    const recovered = await run('recover-meta', '--node', '2', '--json')
+    expect(recovered.stderr).toBe('')
+    const { backups } = JSON.parse(recovered.stdout) as { backups: string[] }
+    expect(backups.map((backup) => readFileSync(backup, 'utf8'))).toEqual([spoilt])
+    const { healthy, clusterId } = await status()
+    expect(healthy).toBe(true)
+    expect(readFileSync(file, 'utf8')).toContain(`\ncluster.id=${clusterId}\n`)
   })
 
   test("somebody else's folder", async () => {
