@@ -25,7 +25,7 @@ const JEST = [
   path.join(ROOT, 'node_modules/jest/bin/jest.js'),
 ]
 /** Suites that run one at a time. */
-const HEAVY = '(cluster|compat|infra|hosts|provision/local)/'
+const HEAVY = '(cluster|compat|infra|hosts|tools|provision/local)/'
 const JEST_TIMEOUT_MS = 18 * 60_000
 
 const args = process.argv.slice(2)
