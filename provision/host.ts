@@ -112,6 +112,7 @@ class SshHost implements Host {
   readonly #user: string
   readonly #client: Client
   #failure: string | undefined
+  #isClosed = false
 
   constructor(address: Address, client: Client) {
     this.name = address.name
@@ -119,6 +120,7 @@ class SshHost implements Host {
     this.#client = client
     client.removeAllListeners('error')
     client.on('error', (error) => (this.#failure = explain(address, error)))
+    client.on('close', () => (this.#isClosed = true))
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<Output> {
@@ -174,11 +176,8 @@ class SshHost implements Host {
   /** Listens to the channel at once: a short command's end can be in the same packet as its start. */
   #start(command: Command, onOutput?: (text: string) => void): Promise<Started> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) return reject(new HostError(this.#failure))
-      const onClose = (): void => reject(this.#lost(command, false))
-      this.#client.once('close', onClose)
+      if (this.#isClosed) return reject(this.#lost(command, false))
       this.#client.exec(commandLine(command), (error, channel) => {
-        this.#client.removeListener('close', onClose)
         if (error) reject(new HostError(`${this.name}: ${summary(command)} was refused: ${error.message}`))
         else resolve({ channel, ended: collect(channel, onOutput) })
       })

@@ -1,4 +1,9 @@
-import { judge, type DirectoryEvidence, type Evidence } from '../../../provision/runbooks/meta-verdict.ts'
+import {
+  judge,
+  refusal,
+  type DirectoryEvidence,
+  type Evidence,
+} from '../../../provision/runbooks/meta-verdict.ts'
 
 const OURS = 'ours-aaaaaaaaaaaaaaaaa'
 const OTHER = 'other-bbbbbbbbbbbbbbbb'
@@ -132,9 +137,13 @@ test('only the folders whose file is wrong are repaired', () => {
   expect(verdict).toMatchObject({ action: 'repair', directories: ['/b'] })
 })
 
-test('every refusal says what to do', () => {
-  for (const [, parts] of rows) {
-    const verdict = judge(evidence(parts))
-    if (verdict.action === 'refuse') expect(verdict.advice.length).toBeGreaterThan(40)
+test('every refusal says what is wrong and what to do', () => {
+  const refused = rows
+    .map(([, parts]) => judge(evidence(parts)))
+    .filter((verdict) => verdict.action === 'refuse')
+  expect(refused.length).toBeGreaterThan(5)
+  for (const verdict of refused) {
+    expect(refusal(2, verdict)).toContain('meta.properties of node 2 was left as it is')
+    expect(verdict.advice.length).toBeGreaterThan(40)
   }
 })
