@@ -101,7 +101,9 @@ async function runJest(name: string, count: number, selection: readonly string[]
 }
 
 function reportResults(results: TestResults): number {
-  if (results.skipped.length > 0)
+  // With a name pattern jest counts every other test as skipped; those are not worth a list.
+  const byName = args.some((argument) => /^(-t|--testNamePattern)/.test(argument))
+  if (results.skipped.length > 0 && !byName)
     console.log(`\nSkipped:\n${results.skipped.map((title) => `  ${title}`).join('\n')}`)
   if (results.failures.length > 0)
     console.log(`\nFailed:\n${results.failures.map((title) => `  ${title}`).join('\n')}`)

@@ -144,6 +144,19 @@ describe('when something is wrong, nothing is half-started', () => {
     }
   })
 
+  test('a full disk', async () => {
+    // A file system without a free byte that every Linux has.
+    const refused = await provision(
+      '--local',
+      '--folder',
+      '/proc/brokerkit',
+      '--port',
+      String(await freePorts(3)),
+    )
+    expect(refused.exitCode).toBe(1)
+    expect(refused.stderr).toContain('the disk of /proc/brokerkit has 0.00 GiB free')
+  })
+
   test('a broker that cannot start: its own words, and the others are stopped again', async () => {
     const { folder, port, run, status } = await newCluster()
     await run('--port', String(port))
