@@ -6,7 +6,7 @@
  * A partition that met an error is left out for a while, or until the quorum decides something new about it.
  */
 import type { BrokerRegistration } from '../metadata/image.ts'
-import { type Peer, PeerUnavailableError } from '../network/peer.ts'
+import type { Peer } from '../network/peer.ts'
 import { Fetch } from '../protocol/apis/fetch.ts'
 import { ListOffsets } from '../protocol/apis/list-offsets.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
@@ -25,8 +25,6 @@ const EARLIEST = -2
 
 const PARTITION_BACKOFF_MS = 200
 const FIRST_LEADER_BACKOFF_MS = 50
-/** A leader is gone when it has refused to be connected to this often in a row. */
-const REFUSALS_OF_THE_GONE = 2
 /** How long the leader may take beyond the wait that it was asked for. */
 const LEADER_TIMEOUT_MS = 10_000
 /** Partitions are often added many at a time: they cut a long poll short together. */
@@ -55,8 +53,6 @@ export interface FetcherOptions {
   /** The leader's present registration; undefined while it has none. */
   readonly leader: () => BrokerRegistration | undefined
   readonly connect: (leader: BrokerRegistration) => LeaderConnection
-  /** Nobody listens any more where the leader answered before. */
-  readonly leaderGone: (leader: BrokerRegistration) => void
   readonly settings: FetcherSettings
   readonly clock: Clock
   readonly logger: Logger
@@ -84,9 +80,6 @@ export class FollowerFetcher {
   /** What the request that is under way asks for. */
   #asked: ReadonlySet<Followed> = new Set()
   #failures = 0
-  #refusals = 0
-  /** Epoch of the leader's registration under which it has answered. */
-  #answeredEpoch = -1
   #closed = false
   #wake: () => void = () => {}
   #interruptScheduled = false
@@ -188,12 +181,10 @@ export class FollowerFetcher {
       if (response.errorCode !== 0)
         throw new KafkaError(errorName(response.errorCode), 'the leader refused the fetch')
     } catch (error) {
-      return this.#leaderFailed(error, registration)
+      return this.#leaderFailed(error)
     }
     if (this.#failures > 0) this.#logger.info({ failures: this.#failures }, 'fetches from the leader again')
     this.#failures = 0
-    this.#refusals = 0
-    this.#answeredEpoch = registration.epoch
     await Promise.all(this.#answers(response, ready).map(([entry, answer]) => this.#take(entry, answer)))
   }
 
@@ -203,26 +194,15 @@ export class FollowerFetcher {
     return this.#peer.peer
   }
 
-  async #leaderFailed(error: unknown, registration: BrokerRegistration): Promise<void> {
+  async #leaderFailed(error: unknown): Promise<void> {
     if (this.#closed || this.#interrupted) return
     this.#failures += 1
-    this.#countRefusal(error, registration)
     const fields = { error, failures: this.#failures }
     if (this.#failures === 1) this.#logger.warn(fields, 'cannot fetch from the leader')
     else this.#logger.debug(fields, 'cannot fetch from the leader')
     await this.#pause(
       Math.min(FIRST_LEADER_BACKOFF_MS * 2 ** (this.#failures - 1), this.#options.settings.backoffMs),
     )
-  }
-
-  /**
-   * A broker that never answered under this registration may just be hard to reach: its session decides then.
-   */
-  #countRefusal(error: unknown, registration: BrokerRegistration): void {
-    const isRefused = error instanceof PeerUnavailableError && error.refused
-    this.#refusals = isRefused ? this.#refusals + 1 : 0
-    if (this.#refusals !== REFUSALS_OF_THE_GONE || this.#answeredEpoch !== registration.epoch) return
-    this.#options.leaderGone(registration)
   }
 
   #request(ready: readonly Followed[]): RequestToSend<typeof Fetch> {

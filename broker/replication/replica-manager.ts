@@ -24,6 +24,7 @@ import type { PartitionLog } from '../storage/partition-log.ts'
 import { FollowerFetcher } from './follower-fetcher.ts'
 import type { PartitionMetadata } from './leadership.ts'
 import { Partition, type Role } from './partition.ts'
+import { PeerWatch } from './peer-watch.ts'
 
 /** The ISR is looked at this often at least, and at half of `replica.lag.time.max.ms` where that is less. */
 const MAX_ISR_REVIEW_MS = 1000
@@ -62,6 +63,7 @@ export class ReplicaManager {
   readonly #fetchers = new Map<number, FollowerFetcher>()
   readonly #listeners = new Set<(change: LeadershipChange) => void>()
   readonly #partitionMetadata: PartitionMetadata
+  readonly #peerWatch: PeerWatch
   #unsubscribe: () => void = () => {}
   readonly #cancelTimers: (() => void)[] = []
   #closed = false
@@ -69,7 +71,13 @@ export class ReplicaManager {
   constructor(options: ReplicaManagerOptions) {
     this.#options = options
     this.#logger = options.logger.child({ part: 'replication' })
-    const { metadata } = options
+    const { metadata, brokerId, config, clock } = options
+    this.#peerWatch = new PeerWatch({
+      brokerId,
+      listener: config.interBrokerListener,
+      gone: (broker) => void this.#removeGone(broker),
+      clock,
+    })
     this.#partitionMetadata = {
       epoch: (id) => metadata.image.brokers.get(id)?.epoch,
       shuttingDown: (id) => metadata.image.brokers.get(id)?.shuttingDown ?? false,
@@ -128,6 +136,7 @@ export class ReplicaManager {
   async close(): Promise<void> {
     this.#closed = true
     this.#unsubscribe()
+    this.#peerWatch.close()
     for (const cancel of this.#cancelTimers.splice(0)) cancel()
     await Promise.all([...this.#fetchers.values()].map((fetcher) => fetcher.close()))
     await Promise.all(this.#tasks.values())
@@ -211,6 +220,7 @@ export class ReplicaManager {
       }
     }
     if (delta.brokers.size > 0) {
+      this.#peerWatch.update(image.brokers)
       for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsr()
     }
   }
@@ -358,9 +368,12 @@ export class ReplicaManager {
    * backstop.
    */
   async #removeGone(broker: BrokerRegistration): Promise<void> {
+    const present = this.#options.metadata.image.brokers.get(broker.id)
+    // A broker on its way out closes its port before it ends its registration.
+    if (present?.epoch !== broker.epoch || present.shuttingDown) return
     const fields = { broker: broker.id, epoch: broker.epoch }
     try {
-      if (!(await this.#options.metadata.removeBroker(broker))) return
+      if (!(await this.#options.metadata.removeBroker(present))) return
       this.#logger.warn(fields, 'a broker is gone: nobody listens at its address any more')
     } catch (error) {
       this.#logger.warn({ error, ...fields }, 'a broker is gone, but the metadata quorum cannot be told')
@@ -375,7 +388,6 @@ export class ReplicaManager {
       leaderId,
       leader: () => metadata.image.brokers.get(leaderId),
       connect: peers,
-      leaderGone: (leader) => void this.#removeGone(leader),
       settings: {
         waitMaxMs: config.get('replica.fetch.wait.max.ms'),
         minBytes: config.get('replica.fetch.min.bytes'),

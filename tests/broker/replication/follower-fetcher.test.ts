@@ -1,5 +1,4 @@
 import type { BrokerRegistration } from '../../../broker/metadata/image.ts'
-import { PeerUnavailableError } from '../../../broker/network/peer.ts'
 import { Fetch } from '../../../broker/protocol/apis/fetch.ts'
 import { ListOffsets } from '../../../broker/protocol/apis/list-offsets.ts'
 import { errorCode, type ErrorName } from '../../../broker/protocol/errors.ts'
@@ -63,8 +62,6 @@ class ScriptedLeader {
 let scene: ReplicationScene
 let leader: ScriptedLeader
 let fetcher: FollowerFetcher
-/** Epochs of the leaders that were reported gone. */
-let gone: number[]
 const REGISTRATION: BrokerRegistration = {
   id: 2,
   epoch: 12,
@@ -78,14 +75,12 @@ beforeEach(async () => {
   scene = await openScene()
   await scene.decide({ leader: 2 })
   leader = new ScriptedLeader()
-  gone = []
   fetcher = new FollowerFetcher({
     brokerId: 1,
     brokerEpoch: () => 11,
     leaderId: 2,
     leader: () => REGISTRATION,
     connect: () => leader.connect(),
-    leaderGone: ({ epoch }) => gone.push(epoch),
     settings: {
       waitMaxMs: 500,
       minBytes: 1,
@@ -208,32 +203,6 @@ test('waits longer and longer for a leader that does not answer, and no longer t
     scene.clock.advance(1)
   }
   await next(Fetch)
-})
-
-describe('a leader that refuses connections', () => {
-  async function fail(refused: boolean): Promise<void> {
-    ;(await next(Fetch)).fail(new PeerUnavailableError('down', refused))
-    await settle()
-    scene.clock.advance(1000)
-  }
-
-  test('is gone when it had answered, after the second time', async () => {
-    fetcher.follow(scene.partition)
-    ;(await next(Fetch)).answer(fetched({}))
-    await fail(false)
-    await fail(true)
-    expect(gone).toEqual([])
-    await fail(true)
-    expect(gone).toEqual([12])
-    await fail(true)
-    expect(gone).toEqual([12])
-  })
-
-  test('may be merely out of reach when it never answered', async () => {
-    fetcher.follow(scene.partition)
-    for (let attempt = 0; attempt < 5; attempt += 1) await fail(true)
-    expect(gone).toEqual([])
-  })
 })
 
 test('a partition that is added does not wait for the end of a long poll', async () => {
