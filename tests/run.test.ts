@@ -2,7 +2,7 @@
 import path from 'node:path'
 
 import { readResults, sumResults } from './support/jest-results.ts'
-import { prerequisitesOf } from './support/prerequisites-of.ts'
+import { isHeavy, prerequisitesOf } from './support/test-needs.ts'
 
 const file = (name: string, status: string, tests: Readonly<Record<string, string>>): object => ({
   name: `/home/me/brokerkit/tests/${name}`,
@@ -49,4 +49,11 @@ test('sets up only what the chosen tests import', async () => {
   expect(await names('compat/kcat.test.ts')).toEqual(['kcat'])
   expect(await names('compat/kafka-tools.test.ts')).toEqual(["Kafka's own tools"])
   expect(await names('layers.test.ts')).toEqual([])
+})
+
+test('knows the tests that run many processes at once', () => {
+  const heavy = (name: string): boolean => isHeavy(path.join(import.meta.dirname, name))
+  expect(heavy('compat/kcat.test.ts')).toBe(true)
+  expect(heavy('provision/local/lifecycle.test.ts')).toBe(true)
+  expect(heavy('layers.test.ts')).toBe(false)
 })

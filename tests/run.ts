@@ -1,5 +1,5 @@
 /**
- * `npm test [-- jest's arguments]`: sets up what the chosen tests need beyond npm's packages, as far as this machine
+ * `npm test [-- paths] [jest's options]`: sets up what the chosen tests need beyond npm's packages, as far as this machine
  * allows, runs them, lists what was skipped and why, and ends with the counts alone on the last line.
  *
  * Suites that run brokers, hosts or Terraform would take the processor from one another and from the clocks that they
@@ -13,9 +13,9 @@ import process from 'node:process'
 
 import { execa } from 'execa'
 
-import { prerequisitesOf } from './support/prerequisites-of.ts'
 import { noResults, readResults, sumResults } from './support/jest-results.ts'
 import type { TestResults } from './support/jest-results.ts'
+import { isHeavy, prerequisitesOf } from './support/test-needs.ts'
 import { prepareApt } from './setup/apt.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
@@ -24,11 +24,11 @@ const JEST = [
   '--experimental-vm-modules',
   path.join(ROOT, 'node_modules/jest/bin/jest.js'),
 ]
-/** Suites that run one at a time. */
-const HEAVY = '(cluster|compat|infra|hosts|tools|provision/local)/'
 const JEST_TIMEOUT_MS = 18 * 60_000
 
 const args = process.argv.slice(2)
+const firstOption = args.findIndex((argument) => argument.startsWith('-'))
+const options = firstOption < 0 ? [] : args.slice(firstOption)
 
 async function main(): Promise<number> {
   const files = await listTests(args)
@@ -37,17 +37,13 @@ async function main(): Promise<number> {
     return 1
   }
   await ensurePrerequisites(files)
-  const isHeavy = new RegExp(`^tests/${HEAVY}`)
-  const heavy = files.filter((file) => isHeavy.test(path.relative(ROOT, file)))
-  const light = await runJest('light', files.length - heavy.length, [
-    '--maxWorkers=2',
-    `--testPathIgnorePatterns=<rootDir>/tests/${HEAVY}`,
-  ])
-  const rest = await runJest('heavy', heavy.length, [
-    '--runInBand',
-    `--testPathIgnorePatterns=<rootDir>/tests/(?!${HEAVY})`,
-  ])
-  return reportResults(sumResults(light, rest))
+  const heavy = files.filter(isHeavy)
+  const light = files.filter((file) => !heavy.includes(file))
+  const results = [
+    await runJest('light', light, '--maxWorkers=2'),
+    await runJest('heavy', heavy, '--runInBand'),
+  ]
+  return reportResults(sumResults(...results))
 }
 
 async function listTests(patterns: readonly string[]): Promise<string[]> {
@@ -77,15 +73,23 @@ async function ensurePrerequisites(files: readonly string[]): Promise<void> {
   )
 }
 
-/** Runs jest over `count` files (nothing to do for 0), with a bound on its time. */
-async function runJest(name: string, count: number, selection: readonly string[]): Promise<TestResults> {
-  if (count === 0) return noResults
+/** Runs jest over the files (nothing to do for none), with a bound on its time. */
+async function runJest(name: string, files: readonly string[], concurrency: string): Promise<TestResults> {
+  if (files.length === 0) return noResults
   const folder = mkdtempSync(path.join(os.tmpdir(), 'brokerkit-tests-'))
   const outputFile = path.join(folder, `${name}.json`)
   try {
     const child = spawn(
       process.execPath,
-      [...JEST, ...args, '--json', `--outputFile=${outputFile}`, ...selection],
+      [
+        ...JEST,
+        ...options,
+        '--json',
+        `--outputFile=${outputFile}`,
+        concurrency,
+        '--runTestsByPath',
+        ...files,
+      ],
       { cwd: ROOT, stdio: ['inherit', 'ignore', 'inherit'] },
     )
     const timer = setTimeout(() => {
@@ -102,7 +106,7 @@ async function runJest(name: string, count: number, selection: readonly string[]
 
 function reportResults(results: TestResults): number {
   // With a name pattern jest counts every other test as skipped; those are not worth a list.
-  const byName = args.some((argument) => /^(-t|--testNamePattern)/.test(argument))
+  const byName = options.some((argument) => /^(-t|--testNamePattern)/.test(argument))
   if (results.skipped.length > 0 && !byName)
     console.log(`\nSkipped:\n${results.skipped.map((title) => `  ${title}`).join('\n')}`)
   if (results.failures.length > 0)

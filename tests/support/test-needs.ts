@@ -1,4 +1,4 @@
-/** Which prerequisites (tests/setup/) a set of test files needs: those that they import, directly or through others. */
+/** What a test file imports, directly or through others, tells what it needs and how heavy it is. */
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
@@ -6,7 +6,22 @@ import type { Prerequisite } from '../setup/prerequisite.ts'
 
 const SETUP_FOLDER = path.resolve(import.meta.dirname, '../setup')
 
-/** Sorted by name; each once. */
+/** Helpers (tests/support/) that run several processes or machines at once. */
+const HEAVY_HELPERS = [
+  'start-cluster.ts',
+  'etcd.ts',
+  'systemd-hosts.ts',
+  'stand-in-aws.ts',
+  'free-ports.ts',
+].map((name) => path.join(import.meta.dirname, name))
+
+/** Whether a test runs so much at once that it is not to share the processor with other tests. */
+export function isHeavy(testFile: string): boolean {
+  const imported = withImports([testFile])
+  return HEAVY_HELPERS.some((helper) => imported.has(helper))
+}
+
+/** The prerequisites (tests/setup/) of the test files, sorted by name; each once. */
 export async function prerequisitesOf(testFiles: readonly string[]): Promise<Prerequisite<unknown>[]> {
   const files = [...withImports(testFiles)].filter((file) => path.dirname(file) === SETUP_FOLDER)
   const modules: object[] = await Promise.all(files.map((file) => import(file)))
