@@ -120,10 +120,7 @@ export class Partition {
     return this.#highWatermark
   }
 
-  /**
-   * What read_committed consumers may read. There are no transactions, so nothing below the high watermark is
-   * open.
-   */
+  /** What read_committed consumers may read: there are no transactions that could be open. */
   get lastStableOffset(): number {
     return this.#highWatermark
   }
@@ -188,9 +185,7 @@ export class Partition {
     this.#leadership = undefined
   }
 
-  /**
-   * Resolves when no write is under way. Whoever made one hears of its failure; here only its end matters.
-   */
+  /** Resolves when no write is under way, whether they succeed or not. */
   async #settled(): Promise<void> {
     if (this.#pendingWrites === 0) return
     this.#writesSettled ??= Promise.withResolvers()
