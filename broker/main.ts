@@ -42,10 +42,25 @@ function messageOf(error: unknown): string {
 }
 
 /** Says why on stderr, in one line, for whoever started the process; the log has the stack as well. */
-function fail(logger: Logger, error: unknown, message: string): never {
+function report(logger: Logger, error: unknown, message: string): void {
   logger.error({ err: error }, message)
   process.stderr.write(`${message}: ${messageOf(error)}\n`)
+}
+
+function fail(logger: Logger, error: unknown, message: string): never {
+  report(logger, error, message)
   process.exit(1)
+}
+
+/** Closes the broker, for as long as that may take, and ends the process. */
+async function stopAndExit(server: BrokerServer, logger: Logger, code: number): Promise<never> {
+  setTimeout(() => {
+    logger.error({ timeoutMs: STOP_TIMEOUT_MS }, 'stopped without a clean mark: closing took too long')
+    process.exit(code)
+  }, STOP_TIMEOUT_MS)
+  await server.stop()
+  logger.info({}, 'broker stopped')
+  process.exit(code)
 }
 
 /** The result tells whether a signal has come. */
@@ -55,14 +70,7 @@ function stopOnSignal(server: BrokerServer, logger: Logger): () => boolean {
     if (stopping) return logger.info({ signal }, 'already stopping')
     stopping = true
     logger.info({ signal }, 'stopping')
-    const timer = setTimeout(() => {
-      logger.error({ timeoutMs: STOP_TIMEOUT_MS }, 'stopped without a clean mark: closing took too long')
-      process.exit(0)
-    }, STOP_TIMEOUT_MS)
-    await server.stop()
-    clearTimeout(timer)
-    logger.info({}, 'broker stopped')
-    process.exit(0)
+    await stopAndExit(server, logger, 0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
   return () => stopping
@@ -75,7 +83,11 @@ async function main(): Promise<void> {
   try {
     const config = readConfig(process.argv.slice(2))
     for (const warning of config.warnings) logger.warn({ warning }, 'setting ignored')
-    server = new BrokerServer({ config, clock: systemClock, logger, random: Math.random })
+    const onFailure = (error: Error): void => {
+      report(logger, error, 'broker failed')
+      void stopAndExit(server, logger, 1)
+    }
+    server = new BrokerServer({ config, clock: systemClock, logger, random: Math.random, onFailure })
   } catch (error) {
     fail(logger, error, 'broker cannot start')
   }

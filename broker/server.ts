@@ -42,6 +42,8 @@ export interface BrokerServerOptions {
   readonly logger: Logger
   /** [0, 1) */
   readonly random: () => number
+  /** The broker can serve no longer: it is to be stopped. */
+  readonly onFailure: (error: Error) => void
 }
 
 export class BrokerServer {
@@ -86,7 +88,7 @@ export class BrokerServer {
     const { config } = this.#options
     const startedMs = this.#options.clock.monotonicMs()
     const { metadata, clusterId } = await this.#openMetadata()
-    const logs = await this.#openLogs(clusterId)
+    const logs = await this.#openLogs(metadata, clusterId)
     const parts = this.#buildParts(metadata, clusterId, logs)
     await this.#openListeners(parts)
     const registration = await this.#register(metadata)
@@ -130,7 +132,7 @@ export class BrokerServer {
     }
   }
 
-  async #openLogs(clusterId: string): Promise<LogManager> {
+  async #openLogs(metadata: ClusterMetadata, clusterId: string): Promise<LogManager> {
     const { config, clock } = this.#options
     this.#checkNotStopped()
     const logs = await LogManager.open({
@@ -140,6 +142,13 @@ export class BrokerServer {
       nodeId: config.brokerId,
       clock,
       logger: this.#logger,
+      knowsTopic: (topicId) => metadata.image.topicNames.has(topicId),
+      onDirectoryOffline: (directory, remaining) => {
+        if (remaining > 0) return
+        this.#options.onFailure(
+          new Error(`no log directory is left: the last one, ${directory}, went offline`),
+        )
+      },
     })
     this.#closers.push('logs', () => logs.close())
     return logs

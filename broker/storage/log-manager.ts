@@ -12,7 +12,12 @@ import { partitionDirectoryName, type TopicPartition } from './file-names.ts'
 import { type Files, nodeFiles } from './files.ts'
 import { LogDirectory, type PartitionOffset } from './log-directory.ts'
 import { checkMetaProperties, writeMetaProperties } from './meta-properties.ts'
-import { readPartitionMetadata, writePartitionMetadata, ZERO_TOPIC_ID } from './partition-metadata.ts'
+import {
+  countPartitionsIn,
+  readPartitionMetadata,
+  writePartitionMetadata,
+  ZERO_TOPIC_ID,
+} from './partition-metadata.ts'
 import { PartitionLog } from './partition-log.ts'
 
 export interface LogManagerOptions {
@@ -24,8 +29,8 @@ export interface LogManagerOptions {
   readonly logger: Logger
   readonly files?: Files
   readonly lock?: (directory: string) => DirectoryLock
-  /** One sentence about the quorum for the error of a foreign meta.properties. */
-  readonly metaHint?: string
+  /** Whether the quorum knows this topic id: tells, should meta.properties be foreign, what is likely wrong. */
+  readonly knowsTopic?: (topicId: string) => boolean
   /** A log directory went offline; `remaining` are still good. A broker without any should stop. */
   readonly onDirectoryOffline?: (directory: string, remaining: number) => void
 }
@@ -61,11 +66,12 @@ export class LogManager {
   }
 
   async #open(): Promise<void> {
-    const { dirs, clusterId, nodeId, metaHint } = this.#o
+    const { dirs, clusterId, nodeId, knowsTopic } = this.#o
     for (const path of dirs) this.#files.makeDirectory(path)
     const locks = this.#lockAll(dirs)
     try {
-      const check = { directories: dirs, clusterId, nodeId, hint: metaHint, files: this.#files }
+      const countPartitions = knowsTopic && (() => countPartitionsIn(this.#files, dirs, knowsTopic))
+      const check = { directories: dirs, clusterId, nodeId, countPartitions, files: this.#files }
       for (const { directory, properties } of checkMetaProperties(check)) {
         await writeMetaProperties(directory, properties, this.#files)
         this.#logger.info({ directory, clusterId, nodeId }, 'meta.properties written')

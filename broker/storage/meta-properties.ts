@@ -86,14 +86,19 @@ export function writeMetaProperties(
   return replaceFile(files, metaPropertiesPath(directory), `${lines.join('\n')}\n`)
 }
 
+export interface PartitionCount {
+  readonly found: number
+  readonly known: number
+}
+
 export interface MetaCheck {
   readonly directories: readonly string[]
   /** Of the quorum that this broker is connected to. */
   readonly clusterId: string
   /** Of this broker's configuration. */
   readonly nodeId: number
-  /** What the caller knows beyond the disks, for example whether the quorum has topics. One sentence. */
-  readonly hint?: string | undefined
+  /** How many partitions are in the directories, and how many of them are of topics that the quorum knows. */
+  readonly countPartitions?: (() => PartitionCount) | undefined
   readonly files?: Files
 }
 
@@ -155,19 +160,30 @@ function clusterMismatch(check: MetaCheck, found: readonly Found[], foreign: Fou
   )
 }
 
+/** Topic ids are random, so partitions of topics that the quorum knows prove more than any file does. */
 function likelyWrong(check: MetaCheck, found: readonly Found[], foreign: Found): string {
+  const partitions = check.countPartitions?.() ?? { found: 0, known: 0 }
+  if (partitions.known > 0) {
+    return `Likely wrong: this file, because ${partitions.known} of ${partitions.found} partitions here belong to topics that this quorum knows.`
+  }
+  const unknown =
+    partitions.found === 0
+      ? ''
+      : ` None of the ${partitions.found} partitions here belongs to a topic that this quorum knows.`
+  return likelyWrongByMajority(check, found, foreign) + unknown
+}
+
+function likelyWrongByMajority(check: MetaCheck, found: readonly Found[], foreign: Found): string {
   const foreignId = foreign.properties?.clusterId
   const known = found.filter(({ properties }) => properties?.clusterId !== undefined)
   const agreeing = known.filter(({ properties }) => properties?.clusterId === check.clusterId).length
   const differing = known.filter(({ properties }) => properties?.clusterId === foreignId).length
-  const hint = check.hint === undefined ? '' : ` ${check.hint}`
   if (agreeing > differing) {
-    return `Likely wrong: this file, because ${agreeing} of ${known.length} log directories name the quorum's cluster.${hint}`
+    return `Likely wrong: log.dirs, which has a directory of another cluster in it; ${agreeing} of ${known.length} log directories name the quorum's cluster.`
   }
-  if (differing > agreeing && known.length > 1) {
-    return `Likely wrong: the quorum (quorum.connect or its data), because ${differing} of ${known.length} log directories name ${foreignId}.${hint}`
-  }
-  return `Which of them is wrong the disk alone cannot tell: a broker pointed at another quorum, a quorum that lost its data, or a directory of another cluster.${hint}`
+  const which =
+    known.length > 1 ? `, because ${differing} of ${known.length} log directories name ${foreignId}` : ''
+  return `Likely wrong: quorum.connect, which points at another quorum or at one that lost its data, or log.dirs, which points at the data of another cluster${which}.`
 }
 
 function nodeMismatch(check: MetaCheck, directory: string, nodeId: number): MetaPropertiesError {

@@ -1,4 +1,5 @@
 /** `partition.metadata`: the id of the topic whose records a partition directory holds, written before the first one. */
+import { parsePartitionDirectory } from './file-names.ts'
 import { type Files, replaceFile } from './files.ts'
 
 const FILE = 'partition.metadata'
@@ -26,4 +27,28 @@ export function readPartitionMetadata(files: Files, directory: string): string |
 
 export function writePartitionMetadata(files: Files, directory: string, topicId: string): Promise<void> {
   return replaceFile(files, `${directory}/${FILE}`, `version: 0\ntopic_id: ${topicId}`)
+}
+
+/** How many partitions with a readable topic id the log directories hold, and how many of these `knows` accepts. */
+export function countPartitionsIn(
+  files: Files,
+  directories: readonly string[],
+  knows: (topicId: string) => boolean,
+): { found: number; known: number } {
+  const ids = directories.flatMap((directory) =>
+    files
+      .list(directory)
+      .filter(({ name, isDirectory }) => isDirectory && parsePartitionDirectory(name) !== undefined)
+      .flatMap(({ name }) => topicIdIfReadable(files, `${directory}/${name}`) ?? []),
+  )
+  return { found: ids.length, known: ids.filter(knows).length }
+}
+
+function topicIdIfReadable(files: Files, directory: string): string | undefined {
+  try {
+    return readPartitionMetadata(files, directory)
+  } catch (error) {
+    if (error instanceof CorruptPartitionMetadataError) return undefined
+    throw error
+  }
 }

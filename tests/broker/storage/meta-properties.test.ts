@@ -28,16 +28,16 @@ function v1(clusterId: string, nodeId = 1): string {
   return `#\n#Sat Nov 21 10:00:00 UTC 2026\ncluster.id=${clusterId}\nversion=1\ndirectory.id=QTNBvIDGT1CpWaw8wVBGqw\nnode.id=${nodeId}\n`
 }
 
-async function start(dirs: string[], metaHint?: string): Promise<void> {
+async function start(dirs: string[], knowsTopic?: (topicId: string) => boolean): Promise<void> {
   const manager = await openLogs(dirs[0]!, undefined, {
     dirs,
-    ...(metaHint === undefined ? {} : { metaHint }),
+    ...(knowsTopic === undefined ? {} : { knowsTopic }),
   })
   await manager.close()
 }
 
-async function refusal(dirs: string[], metaHint?: string): Promise<string> {
-  const error: unknown = await start(dirs, metaHint).then(
+async function refusal(dirs: string[], knowsTopic?: (topicId: string) => boolean): Promise<string> {
+  const error: unknown = await start(dirs, knowsTopic).then(
     () => undefined,
     (reason: unknown) => reason,
   )
@@ -76,24 +76,40 @@ test('a commented-out cluster id is filled in, the rest kept', async () => {
   })
 })
 
-test('another cluster: which file, both ids, the recovery command, and the hint', async () => {
+test('another cluster: which file, both ids, the recovery command', async () => {
   const dirs = directories(v1('another-cluster-id-abc'))
-  const message = await refusal(dirs, 'The quorum has no topics.')
+  const message = await refusal(dirs)
   expect(message).toContain(`${dirs[0]}/meta.properties has cluster.id=another-cluster-id-abc`)
   expect(message).toContain(CLUSTER_ID)
   expect(message).toContain('npm run provision -- recover-meta --node 1')
-  expect(message).toContain('the disk alone cannot tell')
-  expect(message).toContain('The quorum has no topics.')
+  expect(message).toContain('Likely wrong: quorum.connect, ')
   expect(readMetaProperties(dirs[0]!)?.clusterId).toBe('another-cluster-id-abc')
+})
+
+test('partitions of topics that the quorum knows say which one is likely wrong', async () => {
+  const dirs = directories(v1('another-cluster-id-abc'), v1('another-cluster-id-abc'))
+  for (const [name, id] of [
+    ['a-0', 'AbcdefghijklmnopqrstuQ'],
+    ['b-0', 'BbcdefghijklmnopqrstuQ'],
+  ] as const) {
+    mkdirSync(path.join(dirs[0]!, name))
+    writeFileSync(path.join(dirs[0]!, name, 'partition.metadata'), `version: 0\ntopic_id: ${id}`)
+  }
+  expect(await refusal(dirs, (id) => id.startsWith('A'))).toMatch(
+    /Likely wrong: this file, because 1 of 2 partitions here belong to topics that this quorum knows/,
+  )
+  expect(await refusal(dirs, () => false)).toMatch(
+    /Likely wrong: quorum\.connect.*None of the 2 partitions here/,
+  )
 })
 
 test('the majority of the directories says which one is likely wrong', async () => {
   const oneForeign = directories(v1(CLUSTER_ID), v1('another-cluster-id-abc'), v1(CLUSTER_ID))
-  expect(await refusal(oneForeign)).toMatch(/logs-1.*Likely wrong: this file, because 2 of 3/)
+  expect(await refusal(oneForeign)).toMatch(/logs-1.*Likely wrong: log\.dirs, .* 2 of 3/)
   rmSync(folder, { recursive: true })
   mkdirSync(folder)
   const allForeign = directories(v1('another-cluster-id-abc'), v1('another-cluster-id-abc'))
-  expect(await refusal(allForeign)).toMatch(/Likely wrong: the quorum .* because 2 of 2/)
+  expect(await refusal(allForeign)).toMatch(/Likely wrong: quorum\.connect, .* because 2 of 2/)
 })
 
 test('another node', async () => {
