@@ -10,7 +10,7 @@
  * The id is a digest of paths, modes and contents: the same inputs have the same id wherever they are built.
  */
 import { createHash } from 'node:crypto'
-import { access, mkdir, readFile, readdir, stat } from 'node:fs/promises'
+import { access, mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { writeArchive, type ArchiveEntry } from './archive.ts'
 import { ProvisionError } from './provision-error.ts'
@@ -44,6 +44,7 @@ export interface ReleaseOptions {
 
 const BROKER = 'broker'
 const ENTRY_POINTS = ['broker/main.ts', 'tools/probe.ts']
+const KEPT_ARCHIVES = 3
 /** Of no use to a running program; licences and everything else of a package stay. */
 const SUPERFLUOUS = /\.(d\.[cm]?ts|map|flow)$/
 
@@ -67,9 +68,22 @@ export async function buildRelease(options: ReleaseOptions): Promise<Release> {
       text('RELEASE', `${JSON.stringify({ id, architecture }, undefined, 2)}\n`),
     ])
   }
+  await removeOld(path.dirname(file), path.basename(file), architecture)
   const { size: sizeBytes } = await stat(file)
   const sha256 = await digestOf(file, 'sha256', 'hex')
   return { id, architecture, file, sha256, sizeBytes, etcdSha256: sums.get('bin/etcd')!, cached }
+}
+
+/** Keeps this archive and the ones that were made last: each is tens of megabytes. */
+async function removeOld(folder: string, current: string, architecture: Architecture): Promise<void> {
+  const archives = (await readdir(folder)).filter(
+    (name) => name.endsWith(`-${architecture}.tar.gz`) && name !== current,
+  )
+  const aged = await Promise.all(
+    archives.map(async (name) => ({ name, madeMs: (await stat(path.join(folder, name))).mtimeMs })),
+  )
+  const old = aged.toSorted((a, b) => b.madeMs - a.madeMs).slice(KEPT_ARCHIVES - 1)
+  await Promise.all(old.map(({ name }) => rm(path.join(folder, name), { force: true })))
 }
 
 /** Every file of the release but its own checksums, sorted by path. */

@@ -23,7 +23,7 @@ import { probeBrokers } from './steps/probe.ts'
 import { ensureRelease } from './steps/release.ts'
 import * as services from './steps/services.ts'
 import type { Deed, PlannedHost } from './steps/services.ts'
-import type { ClusterView } from './cluster-view.ts'
+import { bringUp } from './steps/bring-up.ts'
 import { ensureSettings } from './steps/settings.ts'
 import type { Change, Changes, Node } from './steps/step.ts'
 import { ensureUnits, verifyUnits } from './steps/units.ts'
@@ -115,12 +115,13 @@ async function provisionLocked(
   const releases = await progress.step('release', (result) => build(architectures, file, options, result))
   const hosts = await planned(nodes, target, releases)
   const changes = await prepare(hosts, releases, file, progress)
-  const deeds = await bringUp(hosts, progress)
-  const { clusterId } = await progress.step('records', async (result) => {
-    const probe = await probeBrokers(hosts)
-    result(`one written and read through each of ${probe.brokers.length} brokers`)
-    return probe
-  })
+  const { deeds, clusterId } = await bringUp(hosts, changes, progress, systemClock)
+  if (changes.length + deeds.length > 0) {
+    await progress.step('records', async (result) => {
+      const { brokers } = await probeBrokers(hosts)
+      result(`one written and read through each of ${brokers.length} brokers`)
+    })
+  }
   const { cluster } = target.inventory
   return { cluster, clusterId, bootstrap: bootstrapOf(target.inventory), changes, ...sorted(deeds) }
 }
@@ -215,7 +216,7 @@ async function prepare(
     })
   await onAll('user', (node) => ensureUser(node, file.kafkaUser.sudo))
   await onAll('device', (node) => ensureDevice(node))
-  await onAll('files', (node) => ensureRelease(node, releaseOf(node), () => {}))
+  await onAll('files', (node) => ensureRelease(node, releaseOf(node), (text) => progress.line(`  ${text}`)))
   await onAll('settings', (node) => ensureSettings(node, node.plan))
   await onAll('units', async (node) => {
     await verifyUnits(node, node.plan)
@@ -228,52 +229,8 @@ async function prepare(
   }
 }
 
-/** Starts what does not run, then restarts, node by node, what runs something else than planned. */
-async function bringUp(hosts: readonly PlannedHost[], progress: Progress): Promise<Deed[]> {
-  const deeds: Deed[] = []
-  await progress.step('quorum', async (result) => {
-    const done = await services.startWhereDown(hosts, QUORUM_UNIT, memberIsHealthy)
-    await services.awaitQuorum(hosts, systemClock)
-    deeds.push(...done)
-    result(`healthy, ${summary(done)}`)
-  })
-  await progress.step('brokers', async (result) => {
-    const done = await services.startWhereDown(hosts, BROKER_UNIT, isRegistered)
-    await services.awaitBrokers(hosts, systemClock)
-    deeds.push(...done)
-    result(`healthy, ${summary(done)}`)
-  })
-  for (const host of hosts) {
-    const stale = await services.staleUnits(host)
-    if (stale.length === 0) continue
-    await progress.step(`node ${host.inventory.id}`, async (result) => {
-      for (const unit of stale) {
-        await services.restart(host, unit)
-        await services.awaitQuorum(hosts, systemClock)
-        await services.awaitBrokers(hosts, systemClock)
-        deeds.push({ node: host.inventory.id, unit, what: 'restarted' })
-      }
-      result(`restarted ${stale.join(', ')}; all is in sync again`)
-    })
-  }
-  return deeds
-}
-
 function sorted(deeds: readonly Deed[]): Pick<ProvisionHostsResult, 'started' | 'restarted'> {
   const those = (wanted: Deed['what']): UnitOnNode[] =>
     deeds.filter(({ what }) => what === wanted).map(({ node, unit }) => ({ node, unit }))
   return { started: those('started'), restarted: those('restarted') }
-}
-
-function memberIsHealthy({ members }: ClusterView, node: number): boolean {
-  return members.some((member) => member.node === node && member.healthy)
-}
-
-function isRegistered({ image }: ClusterView, node: number): boolean {
-  return image?.brokers.has(node) === true
-}
-
-function summary(deeds: readonly Deed[]): string {
-  if (deeds.length === 0) return 'nothing started'
-  return `${deeds[0]!.what} on node ${deeds.map(({ node }) => node).join(', ')}`
 }

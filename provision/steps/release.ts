@@ -7,11 +7,11 @@ import type { Changes, Node } from './step.ts'
 
 const UPLOAD_TIMEOUT_MS = 30 * 60_000
 
-/** `onProgress` gets the part of the archive that was sent, from 0 to 1. */
+/** `report` gets a line now and then while the archive is sent, which may take minutes. */
 export async function ensureRelease(
   { host }: Node,
   release: Release,
-  onProgress: (part: number) => void,
+  report: (text: string) => void,
 ): Promise<Changes> {
   const changes = [...(await ensureFolder(host, HOME, { owner: 'root:root', mode: '0755' }))]
   const found = commands.parseRelease((await host.run(commands.lookAtRelease(HOME, release.id))).stdout)
@@ -19,7 +19,7 @@ export async function ensureRelease(
     await host.run(commands.unpackRelease(HOME, release.id, release.sha256), {
       stdin: { file: release.file },
       timeoutMs: UPLOAD_TIMEOUT_MS,
-      onProgress: (sentBytes) => onProgress(sentBytes / release.sizeBytes),
+      onProgress: everyQuarter(release.sizeBytes, (percent) => report(`${host.name}: ${percent} % sent`)),
     })
     changes.push(`sent release ${release.id}`)
   }
@@ -31,4 +31,15 @@ export async function ensureRelease(
   const keep = [release.id, ...(found.current === undefined ? [] : [found.current])]
   const removed = Number((await host.run(commands.pruneReleases(HOME, keep))).stdout)
   return removed === 0 ? changes : [...changes, `removed ${removed} old releases`]
+}
+
+/** Not the last one: the step's own line says that it is done. */
+function everyQuarter(totalBytes: number, report: (percent: number) => void): (sentBytes: number) => void {
+  let next = 0.25
+  return (sentBytes) => {
+    while (next < 1 && sentBytes >= next * totalBytes) {
+      report(next * 100)
+      next += 0.25
+    }
+  }
 }

@@ -4,11 +4,13 @@
  */
 import type { Clock } from '../../broker/runtime/clock.ts'
 import { brokerProblems, quorumProblems, viewCluster, type ClusterView } from '../cluster-view.ts'
+import { lookAt, parseLook } from '../commands/files.ts'
 import * as commands from '../commands/units.ts'
 import type { UnitState } from '../commands/units.ts'
 import {
   BROKER_UNIT,
   OUTPUT_FILES,
+  QUORUM_FOLDER,
   QUORUM_UNIT,
   type NodePlan,
   type PlannedNode,
@@ -55,6 +57,23 @@ export async function startWhereDown(
     }),
   )
   return deeds.flat()
+}
+
+/**
+ * A member that has voted and lost its data must not come back empty: it could vote again, for something else, and
+ * undo what a majority has decided. Brokers start when all members are there, so with a cluster id all have been.
+ */
+export async function refuseLostMembers(hosts: readonly PlannedHost[]): Promise<void> {
+  const { image } = await viewCluster(hosts[0]!, nodesOf(hosts))
+  if (image?.clusterId === undefined) return
+  for (const { host } of hosts) {
+    const { stdout } = await host.run(lookAt(`${QUORUM_FOLDER}/member`))
+    if (parseLook(stdout) !== undefined) continue
+    throw new ProvisionError(
+      `${host.name}: the data of its quorum member (${QUORUM_FOLDER}) are gone, and the other members go on without it. ` +
+        `It must not start empty under its old name. Put the folder back, from its disk or a copy of it.`,
+    )
+  }
 }
 
 /** Stops a unit; false where it did not run. */

@@ -116,6 +116,30 @@ await describeWith(hostsWithEtcd, 'three hosts', ({ image, etcd }) => {
     )
   }, 120_000)
 
+  test('a setting that was changed on a host by hand is put right, with a restart of that broker alone', async () => {
+    await trial.onHost(2, 'echo num.io.threads=99 >> /home/kafka/kafka/config/server.properties')
+    const result = await trial.provision()
+    expect(result.changes.map(({ node, what }) => ({ node, what }))).toEqual([
+      { node: 2, what: 'changed /home/kafka/kafka/config/server.properties' },
+    ])
+    expect(result.restarted).toEqual([{ node: 2, unit: 'broker.service' }])
+    expect(result.started).toEqual([])
+  }, 120_000)
+
+  test('a host on which another run is at work is left alone, and that run is named', async () => {
+    const hold =
+      'exec 9>> /run/brokerkit.lock; flock 9; echo "provisioning by ann@desk" > /run/brokerkit.owner; sleep 600'
+    await trial.onHost(2, `systemd-run --quiet --unit=holder sh -c '${hold}'`)
+    await waitUntil(
+      async () => (await trial.onHost(2, 'cat /run/brokerkit.owner')) !== '',
+      'the lock is held',
+    )
+    await expect(trial.provision()).rejects.toThrow(
+      /node 2 .*another run is at work on it \(provisioning by ann@desk\)/,
+    )
+    await trial.onHost(2, 'systemctl stop holder')
+  }, 60_000)
+
   test('takes 10,000 records with acks=all', async () => {
     await client.createTopic(TOPIC, { replicationFactor: 3 })
     await client.waitForIsr(TOPIC, 3)
