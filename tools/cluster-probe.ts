@@ -19,6 +19,7 @@ export const PROBE_TOPIC_PREFIX = 'brokerkit-probe-'
 const MAX_REPLICATION_FACTOR = 3
 const POLL_MS = 50
 const DELETE_TIMEOUT_MS = 2000
+const UNKNOWN_REPLICA = /INVALID_REPLICA_ASSIGNMENT|INVALID_REPLICATION_FACTOR/
 
 export interface ProbeOptions {
   /** `host:port` of some brokers; the others are found through them. */
@@ -100,7 +101,10 @@ class Probe {
 
   async run(signal: AbortSignal): Promise<ProbeResult> {
     const brokers = await this.#waitForBrokers(signal)
-    await this.#createTopic([...brokers.brokers.keys()].toSorted((a, b) => a - b))
+    await this.#createTopic(
+      [...brokers.brokers.keys()].toSorted((a, b) => a - b),
+      signal,
+    )
     const metadata = await this.#waitForLeaders(signal)
     const passed: BrokerProbe[] = []
     for (const id of [...metadata.brokers.keys()].toSorted((a, b) => a - b)) {
@@ -134,8 +138,8 @@ class Probe {
   }
 
   /** Partition i is led by the i-th broker and followed by those after it. */
-  async #createTopic(brokerIds: readonly number[]): Promise<void> {
-    this.doing = `creating topic ${this.#topic}`
+  async #createTopic(brokerIds: readonly number[], signal: AbortSignal): Promise<void> {
+    this.doing = `creating topic ${this.#topic} on brokers ${brokerIds.join(', ')}`
     const replicas = Math.min(MAX_REPLICATION_FACTOR, brokerIds.length)
     const assignments = brokerIds.map((_id, partition) => ({
       partition,
@@ -145,7 +149,16 @@ class Probe {
       ),
     }))
     this.#topicIsThere = true
-    await this.#admin.createTopics({ topics: [this.#topic], partitions: -1, replicas: -1, assignments })
+    for (;;) {
+      try {
+        await this.#admin.createTopics({ topics: [this.#topic], partitions: -1, replicas: -1, assignments })
+        return
+      } catch (error) {
+        // The broker that was asked may learn a moment later than others who is there.
+        if (!UNKNOWN_REPLICA.test(explain(error))) throw error
+      }
+      await sleep(POLL_MS, undefined, { signal })
+    }
   }
 
   /** Tidying up: a cluster that does not let topics be deleted keeps this one, and has passed all the same. */

@@ -2,7 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { readClusterState } from '../../tools/cluster-state.ts'
 import { type BrokerOptions, type BrokerProcess, type Exit, startBroker } from './start-broker.ts'
+import { waitUntil } from './wait-until.ts'
 
 export interface ClusterOptions {
   /** How many; their ids are 1, 2, 3, … */
@@ -88,12 +90,22 @@ function defaults(brokers: number): Record<string, string> {
   return { 'default.replication.factor': replicas, 'offsets.topic.replication.factor': replicas }
 }
 
-/** Starts a cluster and waits until all of its brokers serve. */
+/** Starts a cluster and waits until all of its brokers serve, and each of them knows of all. */
 export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
   const cluster = new TestCluster(options)
   const starts = Array.from({ length: options.brokers ?? 3 }, (_, index) => cluster.start(index + 1))
   const failure = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected')
-  if (failure?.status !== 'rejected') return cluster
+  if (failure?.status !== 'rejected') {
+    await Promise.all(cluster.bootstrap.map((address) => waitUntilSeesAll(address, starts.length)))
+    return cluster
+  }
   await cluster.stop()
   throw failure.reason
+}
+
+async function waitUntilSeesAll(address: string, brokers: number): Promise<void> {
+  await waitUntil(
+    async () => (await readClusterState([address], 5_000)).brokers.length === brokers,
+    `${address} knows of ${brokers} brokers`,
+  )
 }
