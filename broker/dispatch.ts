@@ -15,7 +15,8 @@ import {
   type RequestHeader,
 } from './protocol/headers.ts'
 import { ByteReader, MalformedFrameError } from './protocol/reader.ts'
-import { type AnyApi, includesVersion, type ResponseOf } from './protocol/schema.ts'
+import { type AnyApi, type ResponseOf } from './protocol/schema.ts'
+import { includesVersion } from './protocol/versions.ts'
 import { unsupportedVersion } from './handlers/api-versions.ts'
 import type { BrokerParts, RequestContext } from './handlers/context.ts'
 import { type Route, ROUTES } from './handlers/registry.ts'

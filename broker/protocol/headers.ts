@@ -4,7 +4,8 @@
  * answers with header v0, so that a client of any age can read it (KIP-511).
  */
 import type { ByteReader } from './reader.ts'
-import { type AnyApi, includesVersion, t } from './schema.ts'
+import { type AnyApi, t } from './schema.ts'
+import { includesVersion } from './versions.ts'
 import type { ByteWriter } from './writer.ts'
 
 const API_VERSIONS_KEY = 18

@@ -1,7 +1,7 @@
 /** Record batches for tests: as a client sends them, and read back as text. */
 import { splitBatches } from '../../broker/protocol/record-batch.ts'
 import { type BatchOptions, decodeRecords, encodeBatch } from '../../broker/protocol/record-codec.ts'
-import type { RecordsToSend } from '../../broker/protocol/schema.ts'
+import type { RecordsToSend } from '../../broker/protocol/kinds.ts'
 
 /** One batch whose records have these values; now, unless `timestamp` is given. */
 export function batchOfTexts(
