@@ -8,17 +8,18 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createConnection } from 'node:net'
-import { appendFileSync, existsSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { networkInterfaces, tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa, execaSync } from 'execa'
+import { childrenOf, kill, removeHosts } from './systemd-hosts-reaper.ts'
 import type { HostsImage } from '../setup/hosts-image.ts'
 
 const REBOOTED = 133
 const BOOT_TIMEOUT_MS = 60_000
-const STATE_PREFIX = 'brokerkit-hosts-'
+const REAPER = path.join(import.meta.dirname, 'systemd-hosts-reaper.ts')
 
 /** One host; `id` counts from 1. */
 export class SystemdHost {
@@ -56,7 +57,9 @@ export class SystemdHost {
 
   /** The power is cut: every process of the host is gone at once, nothing is flushed by anybody. */
   async powerOff(): Promise<void> {
-    this.killNow()
+    const nspawn = this.#nspawn?.pid
+    this.#nspawn = undefined
+    if (nspawn !== undefined) for (const init of childrenOf(nspawn)) kill(init)
     await this.#exited
   }
 
@@ -80,15 +83,6 @@ export class SystemdHost {
     return existsSync(file) ? readFileSync(file, 'utf8').slice(-4_000) : ''
   }
 
-  /** For the exit handler, which cannot wait. */
-  killNow(): void {
-    const pid = this.#initPid()
-    const { pid: nspawn } = this.#nspawn ?? {}
-    this.#nspawn = undefined
-    if (pid !== undefined) process.kill(pid, 'SIGKILL')
-    else if (nspawn !== undefined) kill(nspawn)
-  }
-
   #start(): void {
     execaSync('ip', ['link', 'delete', `vb-${this.#machine}`], { reject: false })
     const log = openSync(path.join(this.folder, 'console.log'), 'a')
@@ -106,6 +100,7 @@ export class SystemdHost {
       ],
       { stdio: ['ignore', log, log], detached: true },
     )
+    closeSync(log)
     this.#nspawn = child
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code) => {
@@ -115,13 +110,6 @@ export class SystemdHost {
       })
     })
   }
-
-  #initPid(): number | undefined {
-    const nspawn = this.#nspawn?.pid
-    if (nspawn === undefined || !existsSync(`/proc/${nspawn}`)) return undefined
-    const children = readFileSync(`/proc/${nspawn}/task/${nspawn}/children`, 'utf8').trim()
-    return children === '' ? undefined : Number(children.split(' ')[0])
-  }
 }
 
 export class SystemdHosts {
@@ -130,48 +118,33 @@ export class SystemdHosts {
   readonly identityFile: string
   readonly #folder: string
   readonly #bridge: string
-  readonly #onExit = (): void => this.#demolish()
+  readonly #reaper: ChildProcess
 
   private constructor(folder: string, bridge: string, hosts: readonly SystemdHost[]) {
     this.#folder = folder
     this.#bridge = bridge
     this.hosts = hosts
     this.identityFile = path.join(folder, 'id_ed25519')
+    this.#reaper = spawn(process.execPath, [REAPER, folder, bridge], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+      detached: true,
+    })
+    this.#reaper.unref()
   }
 
-  /** Boots `count` hosts. They are taken down by `stop`, or when this process exits. */
+  /** Boots `count` hosts. They are gone after `stop`, and soon after this process has ended in any way. */
   static async start(image: HostsImage, count = 3): Promise<SystemdHosts> {
-    removeLeftovers()
-    const folder = await mkdtemp(path.join(tmpdir(), STATE_PREFIX))
+    const folder = await mkdtemp(path.join(tmpdir(), 'brokerkit-hosts-'))
     const tag = randomBytes(2).toString('hex')
     const subnet = freeSubnet()
     const bridge = `bk${tag}`
-    const hosts = Array.from(
-      { length: count },
-      (_, i) =>
-        new SystemdHost(
-          i + 1,
-          `${subnet}.${11 + i}`,
-          path.join(folder, `h${i + 1}`),
-          `k${tag}h${i + 1}`,
-          bridge,
-        ),
-    )
+    const hosts = Array.from({ length: count }, (_, i) => {
+      const id = i + 1
+      return new SystemdHost(id, `${subnet}.${10 + id}`, path.join(folder, `h${id}`), `k${tag}h${id}`, bridge)
+    })
     const machines = new SystemdHosts(folder, bridge, hosts)
-    process.once('exit', machines.#onExit)
     try {
-      await writeFile(path.join(folder, 'owner'), JSON.stringify({ pid: process.pid, bridge }))
-      await execa('ssh-keygen', [
-        '-q',
-        '-t',
-        'ed25519',
-        '-N',
-        '',
-        '-C',
-        'brokerkit-tests',
-        '-f',
-        machines.identityFile,
-      ])
+      await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'tests', '-f', machines.identityFile])
       await execa('ip', ['link', 'add', bridge, 'type', 'bridge'])
       await execa('ip', ['address', 'add', `${subnet}.1/24`, 'dev', bridge])
       await execa('ip', ['link', 'set', bridge, 'up'])
@@ -186,14 +159,9 @@ export class SystemdHosts {
 
   /** Powers all hosts off and removes everything that was made for them. */
   async stop(): Promise<void> {
-    process.removeListener('exit', this.#onExit)
     await Promise.all(this.hosts.map((host) => host.powerOff()))
-    this.#demolish()
-  }
-
-  #demolish(): void {
-    for (const host of this.hosts) host.killNow()
-    removeFolder(this.#folder, this.#bridge)
+    removeHosts(this.#folder, this.#bridge)
+    this.#reaper.stdin?.end()
   }
 }
 
@@ -243,50 +211,6 @@ function freeSubnet(): string {
     if (!taken.some((address) => address.startsWith(`${subnet}.`))) return subnet
   }
   throw new Error('no free subnet in 10.77.0.0/16')
-}
-
-/** What runs that were killed have left behind. */
-function removeLeftovers(): void {
-  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(STATE_PREFIX))) {
-    const folder = path.join(tmpdir(), name)
-    const owner = path.join(folder, 'owner')
-    if (!existsSync(owner)) continue
-    const { pid, bridge } = JSON.parse(readFileSync(owner, 'utf8')) as { pid: number; bridge: string }
-    if (existsSync(`/proc/${pid}`)) continue
-    killProcessesUsing(folder)
-    removeFolder(folder, bridge)
-  }
-}
-
-/** Hosts outlive the process that started them when it is killed: their nspawn names the folder in its arguments. */
-function killProcessesUsing(folder: string): void {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`--directory=${folder}/`)) continue
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-      for (const child of children.split(' ').filter(Boolean)) kill(Number(child))
-      kill(Number(pid))
-    } catch {
-      // The process has ended meanwhile.
-    }
-  }
-}
-
-function removeFolder(folder: string, bridge: string): void {
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    if (/^h\d+$/.test(name))
-      execaSync('umount', ['--lazy', path.join(folder, name, 'root')], { reject: false })
-  }
-  execaSync('ip', ['link', 'delete', bridge], { reject: false })
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended already.
-  }
 }
 
 /** Whether an SSH server greets within a second. */
