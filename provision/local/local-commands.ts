@@ -6,6 +6,7 @@ import { EXIT_CODES, InterruptedError } from '../outcome.ts'
 import type { Commands, Outcome } from '../outcome.ts'
 import type { Progress } from '../progress.ts'
 import { ProvisionError } from '../provision-error.ts'
+import { formatTable } from '../table.ts'
 import { CLUSTER_NAME } from './local-cluster.ts'
 import type { LocalCluster } from './local-cluster.ts'
 import { provisionLocal } from './provision-local.ts'
@@ -59,17 +60,20 @@ function describeProvisioned(result: ProvisionLocalResult, elapsedMs: number): s
   const first = result.bootstrap[0]!
   const did =
     result.changes.length === 0 ? '0 changed: everything runs as it should.' : `Done in ${seconds} s.`
+  const next = formatTable([
+    [`  echo 'first record' | kcat -b ${first} -t hello -P`, 'write a record; the topic is made on the way'],
+    [`  kcat -b ${first} -t hello -C -e`, 'read it'],
+    ['  npm run provision -- status', 'what runs, who leads'],
+    ['  npm run provision -- stop', 'stop the brokers, keep the data'],
+    ['  npm run provision -- destroy', 'stop them and delete the data'],
+  ])
   return `
 ${did} Clients connect to
 
   ${result.bootstrap.join(',')}
 
 Try it:
-  echo 'first record' | kcat -b ${first} -t hello -P     write a record; the topic is made on the way
-  kcat -b ${first} -t hello -C -e                        read it
-  npm run provision -- status                              what runs, who leads
-  npm run provision -- stop                                stop the brokers, keep the data
-  npm run provision -- destroy                             stop them and delete the data
+${next}
 
 Settings, data and the brokers' output are in ${result.folder}`
 }

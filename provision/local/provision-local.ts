@@ -236,7 +236,7 @@ async function waitUntilInSync(
       STATE_TIMEOUT_MS,
     )
     const behind = new Set([...offline, ...underReplicated]).size
-    if (behind === 0) return result(`${partitions} partitions, all in sync`)
+    if (behind === 0) return result(partitions === 0 ? 'none yet' : `${partitions} partitions, all in sync`)
     if (performance.now() > deadline)
       return result(`${behind} of ${partitions} partitions are still catching up`)
     await sleep(SYNC_POLL_MS, undefined, { signal: cancel })
