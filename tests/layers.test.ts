@@ -54,6 +54,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['broker/metadata/drivers/embedded-database.ts', 'broker/storage/directory-lock.ts'],
   cdktf: ['stacks/'],
   '@cdktf/provider-aws': ['stacks/'],
+  '@platformatic/kafka': ['tools/'],
 }
 
 function sources(folder: string): string[] {
