@@ -10,5 +10,5 @@ export default {
     ],
   },
   watchPathIgnorePatterns: ['<rootDir>/cdktf.out', '<rootDir>/.brokerkit'],
-  modulePathIgnorePatterns: ['<rootDir>/cdktf.out', '<rootDir>/.brokerkit'],
+  modulePathIgnorePatterns: ['<rootDir>/cdktf.out', '<rootDir>/.brokerkit', '<rootDir>/.test-tools'],
 }

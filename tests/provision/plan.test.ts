@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
+import { BROKER_KEYS } from '../../broker/config/broker-keys.ts'
 import { parseProperties } from '../../broker/config/properties-file.ts'
 import {
   BROKER_UNIT,
@@ -93,6 +94,14 @@ test('units are what the guides promise', () => {
   expect(units[BROKER_UNIT]).toContain('\nStandardOutput=append:/home/kafka/kafka/kafka.log\n')
   expect(units[BROKER_UNIT]).toContain('\nMemoryMax=5120M\n')
   expect(units[BROKER_UNIT]).toContain('--max-old-space-size=2048 ')
+})
+
+test('a broker that waits for its quorum, however long, never uses up its start limit', () => {
+  const unit = plan().units[BROKER_UNIT]
+  const seconds = (key: string): number => Number(new RegExp(`\\n${key}=(\\d+)\\n`).exec(unit)![1])
+  const waitsMs = BROKER_KEYS['quorum.connect.timeout.ms'].default
+  const triesInInterval = seconds('StartLimitIntervalSec') / (waitsMs / 1000 + seconds('RestartSec'))
+  expect(triesInInterval).toBeLessThan(seconds('StartLimitBurst') - 1)
 })
 
 test('a digest changes with what its unit runs, and with nothing else', () => {
