@@ -12,6 +12,7 @@ import type { Config } from './config/config.ts'
 import { GroupCoordinator } from './coordinator/group-coordinator.ts'
 import { createDispatch } from './dispatch.ts'
 import type { BrokerParts } from './handlers/context.ts'
+import { DepartedBrokers } from './handlers/departed-brokers.ts'
 import { ProducerIds } from './handlers/producer-ids.ts'
 import { TopicCreator } from './handlers/topic-creator.ts'
 import { ClusterMetadata } from './metadata/cluster-metadata.ts'
@@ -177,8 +178,19 @@ export class BrokerServer {
       logger,
       createTopic: (spec) => topics.create(spec),
     })
-    const producerIds = new ProducerIds(metadata)
-    return { brokerId, clusterId, config, clock, logger, metadata, replicas, groups, topics, producerIds }
+    return {
+      brokerId,
+      clusterId,
+      config,
+      clock,
+      logger,
+      metadata,
+      departed: new DepartedBrokers(metadata, clock),
+      replicas,
+      groups,
+      topics,
+      producerIds: new ProducerIds(metadata),
+    }
   }
 
   #peer(broker: BrokerRegistration): Peer {

@@ -1,5 +1,5 @@
 /** The brokers as a client sees them: at the addresses of the listener that it came in by. */
-import type { MetadataImage } from '../metadata/image.ts'
+import type { BrokerRegistration, MetadataImage } from '../metadata/image.ts'
 
 export interface BrokerView {
   readonly id: number
@@ -8,9 +8,9 @@ export interface BrokerView {
   readonly rack: string | null
 }
 
-/** Live brokers that have this listener, by id. */
-export function brokersOf(image: MetadataImage, listener: string): BrokerView[] {
-  return [...image.brokers.values()]
+/** Those of the brokers that have this listener, by id. */
+export function brokersOf(brokers: Iterable<BrokerRegistration>, listener: string): BrokerView[] {
+  return [...brokers]
     .flatMap(({ id, endpoints, rack }) => {
       const endpoint = endpoints.find((candidate) => candidate.listener === listener)
       return endpoint === undefined ? [] : [{ id, host: endpoint.host, port: endpoint.port, rack }]

@@ -9,6 +9,7 @@ import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
 import type { ReplicaManager } from '../replication/replica-manager.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import type { DepartedBrokers } from './departed-brokers.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { TopicCreator } from './topic-creator.ts'
 
@@ -20,6 +21,7 @@ export interface BrokerParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly metadata: ClusterMetadata
+  readonly departed: DepartedBrokers
   readonly replicas: ReplicaManager
   readonly groups: GroupCoordinator
   readonly topics: TopicCreator

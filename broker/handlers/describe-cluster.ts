@@ -11,7 +11,7 @@ const CONTROLLERS = 2
 export const describeCluster: Handler<typeof DescribeCluster> = (request, context) => {
   checkEndpointType(request.endpointType)
   const { image } = context.metadata
-  const brokers = brokersOf(image, context.listener)
+  const brokers = brokersOf(image.brokers.values(), context.listener)
   return {
     throttleTimeMs: 0,
     errorCode: 0,

@@ -3,13 +3,16 @@
  *
  * v0 asks for all topics with an empty list, v1 with null. v4 may forbid automatic creation. v6 tells a leader
  * without that listener from a missing leader. v12 finds topics by id (KIP-516).
+ *
+ * Whoever names topics is a client at work, and is told of brokers that have just gone too (departed-brokers.ts). Whoever
+ * asks for all topics, or for none, looks at the cluster, and sees it as it is.
  */
 import type { Metadata } from '../protocol/apis/metadata.ts'
 import type { PartitionImage, TopicImage } from '../metadata/image.ts'
 import { errorCode, KafkaError } from '../protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
 import { CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS } from './authorized-operations.ts'
-import { brokersOf, controllerOf } from './cluster-view.ts'
+import { type BrokerView, brokersOf, controllerOf } from './cluster-view.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { checkTopicName, isInternalTopic } from './topic-names.ts'
 
@@ -23,15 +26,26 @@ const FIRST_VERSION_BY_ID = 12
 
 export const metadata: Handler<typeof Metadata> = (request, context) => {
   const { image } = context.metadata
-  const brokers = brokersOf(image, context.listener)
+  const live = brokersOf(image.brokers.values(), context.listener)
   return {
-    brokers: brokers.map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack })),
+    brokers: brokersFor(request, context).map(({ id, host, port, rack }) => ({
+      nodeId: id,
+      host,
+      port,
+      rack,
+    })),
     clusterId: context.clusterId,
-    controllerId: controllerOf(image, brokers),
+    controllerId: controllerOf(image, live),
     topics: describeTopics(request, context),
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_ASKED,
     errorCode: 0,
   }
+}
+
+function brokersFor({ topics }: Request, { metadata, departed, listener }: RequestContext): BrokerView[] {
+  const live = metadata.image.brokers.values()
+  const isAtWork = topics !== null && topics.length > 0
+  return brokersOf(isAtWork ? [...live, ...departed.recent()] : live, listener)
 }
 
 function describeTopics(request: Request, context: RequestContext): TopicResponse[] {

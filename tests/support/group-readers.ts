@@ -20,14 +20,21 @@ export interface ReaderOptions {
   readonly bootstrap: readonly string[]
   readonly groupId: string
   readonly topic: string
+  /** Often, unless given, so that rebalances take no time. */
+  readonly heartbeatIntervalMs?: number
 }
 
 export type StartReader = (options: ReaderOptions) => Promise<GroupReader>
 
 const SESSION_TIMEOUT_MS = 6000
-const HEARTBEAT_INTERVAL_MS = 200
+const FAST_HEARTBEAT_MS = 200
 
-async function startKafkaJs({ bootstrap, groupId, topic }: ReaderOptions): Promise<GroupReader> {
+async function startKafkaJs({
+  bootstrap,
+  groupId,
+  topic,
+  heartbeatIntervalMs = FAST_HEARTBEAT_MS,
+}: ReaderOptions): Promise<GroupReader> {
   const kafka = new Kafka({
     brokers: [...bootstrap],
     logLevel: logLevel.NOTHING,
@@ -35,7 +42,7 @@ async function startKafkaJs({ bootstrap, groupId, topic }: ReaderOptions): Promi
   })
   const consumer = kafka.consumer({
     groupId,
-    heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+    heartbeatInterval: heartbeatIntervalMs,
     sessionTimeout: SESSION_TIMEOUT_MS,
     maxWaitTimeInMs: 100,
   })
@@ -54,7 +61,12 @@ async function startKafkaJs({ bootstrap, groupId, topic }: ReaderOptions): Promi
   return { assigned: () => assigned, values, stop: () => consumer.disconnect() }
 }
 
-async function startPlatformatic({ bootstrap, groupId, topic }: ReaderOptions): Promise<GroupReader> {
+async function startPlatformatic({
+  bootstrap,
+  groupId,
+  topic,
+  heartbeatIntervalMs = FAST_HEARTBEAT_MS,
+}: ReaderOptions): Promise<GroupReader> {
   const consumer = new PlatformaticConsumer({
     clientId: 'reader',
     groupId,
@@ -70,7 +82,7 @@ async function startPlatformatic({ bootstrap, groupId, topic }: ReaderOptions): 
     fallbackMode: MessagesStreamModes.EARLIEST,
     autocommit: 100,
     sessionTimeout: SESSION_TIMEOUT_MS,
-    heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+    heartbeatInterval: heartbeatIntervalMs,
     rebalanceTimeout: SESSION_TIMEOUT_MS,
     maxWaitTime: 100,
   })

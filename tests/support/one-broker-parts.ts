@@ -8,6 +8,7 @@ import path from 'node:path'
 import { type Config, loadConfig } from '../../broker/config/config.ts'
 import type { GroupCoordinator } from '../../broker/coordinator/group-coordinator.ts'
 import type { RequestContext } from '../../broker/handlers/context.ts'
+import type { DepartedBrokers } from '../../broker/handlers/departed-brokers.ts'
 import type { ProducerIds } from '../../broker/handlers/producer-ids.ts'
 import type { TopicCreator } from '../../broker/handlers/topic-creator.ts'
 import { ClusterMetadata } from '../../broker/metadata/cluster-metadata.ts'
@@ -108,6 +109,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
         metadata,
         replicas,
         // The handlers under test have nothing to do with these.
+        departed: {} as DepartedBrokers,
         groups: {} as GroupCoordinator,
         topics: {} as TopicCreator,
         producerIds: {} as ProducerIds,

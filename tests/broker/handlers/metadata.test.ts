@@ -135,10 +135,21 @@ describe('Metadata of two brokers', () => {
       answer = await ask(12, { topics: [{ name: 'alone' }] })
       return answer.topics[0]!.partitions[0]!.leaderId === -1
     }, 'the leader is gone')
-    expect(answer?.brokers.map(({ nodeId }) => nodeId)).toEqual([1])
     const partition = answer!.topics[0]!.partitions[0]!
     expect(errorName(partition.errorCode)).toBe('LEADER_NOT_AVAILABLE')
     expect(partition).toMatchObject({ replicaNodes: [2], offlineReplicas: [2] })
+  })
+
+  test('a broker that has just gone is listed for clients at work, who name topics, and for nobody else', async () => {
+    const ids = ({ brokers }: Answer): number[] => brokers.map(({ nodeId }) => nodeId)
+    await waitUntil(async () => ids(await ask(12, { topics: null })).join() === '1', 'broker 2 is gone')
+    const atWork = await ask(12, { topics: [{ name: 'alone' }] })
+    expect(atWork.brokers.map(({ nodeId, port }) => [nodeId, port])).toEqual([
+      [1, cluster.broker(1).port],
+      [2, cluster.broker(2).port],
+    ])
+    expect(atWork.controllerId).toBe(1)
+    expect(ids(await ask(12, { topics: [] }))).toEqual([1])
   })
 })
 
