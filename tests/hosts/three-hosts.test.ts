@@ -105,6 +105,15 @@ await describeWith(hostsWithEtcd, 'three hosts', ({ image, etcd }) => {
     expect(await trial.onHost(1, 'find /home/kafka/kafka/releases -name "*cdktf*" | wc -l')).toBe('0')
   }, 30_000)
 
+  test('the command line tells how the cluster is, and does not delete the data of hosts', async () => {
+    const status = await trial.commandLine('status', '--json')
+    expect(status.exitCode).toBe(0)
+    expect(JSON.parse(status.stdout)).toMatchObject({ cluster: 'trial', healthy: true })
+    const destroy = await trial.commandLine('destroy', '--yes')
+    expect(destroy.exitCode).toBe(1)
+    expect(destroy.stderr).toContain("it does not delete the data of trial's hosts")
+  }, 60_000)
+
   test('a second run changes nothing and restarts nothing', async () => {
     const before = [await trial.invocations('broker.service'), await trial.invocations('quorum.service')]
     const started = performance.now()

@@ -1,7 +1,9 @@
 /** Three systemd hosts as `npm run provision` sees them: a cluster.yaml, an inventory, and commands run on a host. */
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+
+import { execa } from 'execa'
 
 import { parseClusterFile, type ClusterFile } from '../../provision/cluster-file.ts'
 import { asRoot, script } from '../../provision/commands/shell.ts'
@@ -66,6 +68,20 @@ export class ProvisionedHosts {
     return provisionHosts(this.target(parts), { progress: silentProgress, root: this.#checkout })
   }
 
+  /** `npm run provision -- --inventory FILE --cluster FILE …`, as an operator runs it. */
+  async commandLine(
+    ...words: readonly string[]
+  ): Promise<{ exitCode?: number; stdout: string; stderr: string }> {
+    const inventoryFile = path.join(this.#checkout, 'inventory.json')
+    const clusterFile = path.join(this.#checkout, 'cluster.yaml')
+    await writeFile(inventoryFile, JSON.stringify(this.target().inventory))
+    await writeFile(clusterFile, this.#clusterText({}))
+    const options = ['--inventory', inventoryFile, '--cluster', clusterFile]
+    return execa(process.execPath, [path.join(ROOT, 'provision/main.ts'), ...options, ...words], {
+      reject: false,
+    })
+  }
+
   /** Runs a shell script on a host as root; its output, whatever its exit code. */
   async onHost(id: number, text: string): Promise<string> {
     const { address, hostKey } = this.host(id)
@@ -104,19 +120,19 @@ export class ProvisionedHosts {
     await rm(this.#checkout, { recursive: true, force: true })
   }
 
-  #clusterFile({
-    accept = ['os', 'cores', 'memory'],
-    settings = {},
-    hostKeys,
-  }: ClusterFileParts): ClusterFile {
-    const file = {
+  #clusterFile(parts: ClusterFileParts): ClusterFile {
+    return parseClusterFile(this.#clusterText(parts), path.join(this.#checkout, 'cluster.yaml'))
+  }
+
+  /** JSON is YAML, too. */
+  #clusterText({ accept = ['os', 'cores', 'memory'], settings = {}, hostKeys }: ClusterFileParts): string {
+    return JSON.stringify({
       name: 'trial',
       nodes: this.hosts.map(({ id, address, hostKey }) => ({ id, address, hostKeys: hostKeys ?? [hostKey] })),
       ssh: { identityFile: this.machines.identityFile },
       quorum: { etcd: { file: this.#etcd } },
       broker: { settings },
       accept,
-    }
-    return parseClusterFile(JSON.stringify(file), path.join(this.#checkout, 'cluster.yaml'))
+    })
   }
 }
