@@ -44,10 +44,20 @@ export async function startBroker(files: BrokerFiles): Promise<StartedBroker> {
     child.unref()
     // It may have ended already; then the recorded identity is one that no process has.
     const identity = spawned ?? { pid: child.pid!, startTime: 'ended at once' }
-    await writeFile(files.pid, `${JSON.stringify(identity)}\n`)
+    await record(files, identity)
     return { process: identity, outputStart }
   } finally {
     closeSync(output)
+  }
+}
+
+/** A broker that is not recorded could not be found again, so it is not left running. */
+async function record(files: BrokerFiles, identity: ProcessIdentity): Promise<void> {
+  try {
+    await writeFile(files.pid, `${JSON.stringify(identity)}\n`)
+  } catch (error) {
+    signal(identity, 'SIGKILL')
+    throw error
   }
 }
 

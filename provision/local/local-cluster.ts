@@ -135,3 +135,18 @@ function parseBroker(entry: unknown): LocalBroker {
     throw new Error('a broker without id and port')
   return { id: id as number, port: port as number }
 }
+
+/** A full or read-only disk is the operator's to mend, and is said without a stack. */
+export async function writing<T>(cluster: LocalCluster, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ProvisionError || (error as NodeJS.ErrnoException).code === undefined) throw error
+    throw new ProvisionError(`cannot write into ${cluster.folder}: ${(error as Error).message}`)
+  }
+}
+
+/** `broker 1`, `brokers 1, 2`. */
+export function brokerNames(brokers: readonly { readonly id: number }[]): string {
+  return `${brokers.length === 1 ? 'broker' : 'brokers'} ${brokers.map(({ id }) => id).join(', ')}`
+}
