@@ -6,22 +6,19 @@
  *   logEndOffset  moves with the write, so readers see only what is in the file
  *   flush, truncation, start offset  one at a time in a queue, since they wait for the disk
  *
- * recoveryPoint: everything before it is flushed, indexes, epochs and producer snapshot included. It is lowered, and
- * the lower value made durable, before records below it are dropped.
+ * What is flushed, and up to where, is the business of log-flusher.ts.
  */
 import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type BatchView, splitBatches, stampBatch } from '../protocol/record-batch.ts'
-import type { Clock } from '../runtime/clock.ts'
-import type { Logger } from '../runtime/logger.ts'
 import { SerialQueue } from '../runtime/queue.ts'
 import { checkAppended } from './append-rules.ts'
-import type { DirectoryHealth } from './directory-health.ts'
-import type { Files } from './files.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
+import { LogFlusher } from './log-flusher.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ProducerState } from './producer-state.ts'
 import { NO_RECORDS, readBatches, type ReadResult } from './log-reader.ts'
+import type { PartitionLogOptions } from './partition-log-options.ts'
 import { recoverSegments } from './recovery.ts'
 import { Segment, type SegmentLimits } from './segment.ts'
 import { findByTimestamp, findMaxTimestamp, type FoundRecord } from './timestamp-search.ts'
@@ -30,27 +27,6 @@ import { findByTimestamp, findMaxTimestamp, type FoundRecord } from './timestamp
 const MAX_QUEUED_TASKS = 1000
 /** Staged bytes that are written without waiting for the end of the turn. */
 const MAX_STAGED_BYTES = 8 * 1024 * 1024
-
-export interface PartitionLogOptions {
-  readonly topic: string
-  readonly partition: number
-  /** 22 characters of base64url. */
-  readonly topicId: string
-  /** The partition's own directory, which exists. */
-  readonly directory: string
-  readonly topicConfig: TopicConfig
-  readonly producerExpirationMs: number
-  readonly files: Files
-  readonly health: DirectoryHealth
-  readonly clock: Clock
-  readonly logger: Logger
-  /** What the checkpoints say; 0 when they say nothing. */
-  readonly recoveryPoint: number
-  readonly logStartOffset: number
-  readonly stoppedCleanly: boolean
-  /** Makes the recovery points and start offsets of the log directory durable. */
-  readonly checkpoint: () => Promise<void>
-}
 
 export interface AppendInfo {
   readonly baseOffset: number
@@ -77,6 +53,7 @@ export class PartitionLog {
   readonly #o: PartitionLogOptions
   readonly #snapshots: ProducerSnapshots
   readonly #epochs: LeaderEpochs
+  readonly #flusher: LogFlusher
   readonly #queue = new SerialQueue(MAX_QUEUED_TASKS)
   #segments: Segment[]
   #producers: ProducerState
@@ -84,7 +61,6 @@ export class PartitionLog {
   #limits: SegmentLimits
   #logStartOffset: number
   #logEndOffset: number
-  #recoveryPoint: number
   #isClosed = false
 
   /** Stamped batches that wait for the end of the turn, and where the next one goes. */
@@ -92,17 +68,12 @@ export class PartitionLog {
   #stagedBytes = 0
   #nextOffset: number
   #turn: Turn | undefined
-  /** Made when a segment rolls, written by the flush that follows. */
-  #dueSnapshot: { offset: number; content: Buffer } | undefined
-  #namesChanged = false
-  #queuedFlush: Promise<void> | undefined
-  #cancelTimedFlush: (() => void) | undefined
 
   /** Opens what is in the directory, recovering it if need be; an empty one becomes an empty log. */
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
     try {
       const log = new PartitionLog(options)
-      await log.#persistRecovery()
+      await log.#flusher.flushChangedNames()
       return log
     } catch (error) {
       throw options.health.failure(options.directory, error)
@@ -119,6 +90,15 @@ export class PartitionLog {
     this.#limits = limitsOf(options.topicConfig)
     this.#epochs = new LeaderEpochs(options.files, options.directory)
     this.#snapshots = new ProducerSnapshots(options.files, options.directory, options.logger)
+    this.#flusher = new LogFlusher({
+      ...options,
+      epochs: this.#epochs,
+      snapshots: this.#snapshots,
+      segments: () => this.#segments,
+      endOffset: () => this.#logEndOffset,
+      writeStaged: () => this.#writeStaged(),
+      exclusive: (task) => this.#exclusive(task),
+    })
     const { segments, changed } = recoverSegments({
       ...options,
       epochs: this.#epochs,
@@ -126,13 +106,13 @@ export class PartitionLog {
       indexIntervalBytes: this.#limits.indexIntervalBytes,
     })
     this.#segments = segments
-    this.#namesChanged = changed
+    if (changed) this.#flusher.namesChanged()
     this.#logStartOffset = Math.max(options.logStartOffset, segments[0]?.baseOffset ?? 0)
     const end = segments.at(-1)?.endOffset ?? 0
     if (segments.length === 0 || end < this.#logStartOffset) this.#restartFiles(this.#logStartOffset)
     this.#logEndOffset = this.#active.endOffset
     this.#nextOffset = this.#logEndOffset
-    this.#recoveryPoint = changed ? Math.min(options.recoveryPoint, this.#logEndOffset) : this.#logEndOffset
+    this.#flusher.startAt(changed ? Math.min(options.recoveryPoint, this.#logEndOffset) : this.#logEndOffset)
     this.#epochs.truncateEnd(this.#logEndOffset)
     this.#epochs.truncateStart(this.#logStartOffset)
     this.#producers = this.#loadProducers()
@@ -152,7 +132,7 @@ export class PartitionLog {
   }
 
   get recoveryPoint(): number {
-    return this.#recoveryPoint
+    return this.#flusher.recoveryPoint
   }
 
   /** -1 when no epoch is known. */
@@ -252,7 +232,7 @@ export class PartitionLog {
     const { promise } = this.#turn
     if (this.#stagedBytes >= MAX_STAGED_BYTES) this.#writeStaged()
     await promise
-    await this.#flushIfDue()
+    await this.#flusher.flushIfDue(this.#topicConfig)
   }
 
   #beginTurn(): Turn {
@@ -287,16 +267,16 @@ export class PartitionLog {
     try {
       this.#active.seal()
       this.#producers.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
-      this.#dueSnapshot = { offset: baseOffset, content: this.#producers.encode() }
+      this.#flusher.addSnapshot(baseOffset, this.#producers.encode())
       this.#segments.push(this.#newSegment(baseOffset))
     } catch (error) {
       throw this.#o.health.failure(this.directory, error)
     }
-    this.#flushInBackground()
+    this.#flusher.flushInBackground()
   }
 
   #newSegment(baseOffset: number): Segment {
-    this.#namesChanged = true
+    this.#flusher.namesChanged()
     return new Segment(this.#o.files, this.directory, baseOffset, this.#o.clock.now())
   }
 
@@ -356,52 +336,7 @@ export class PartitionLog {
 
   /** Makes everything appended so far survive a crash of the machine. */
   flush(): Promise<void> {
-    this.#queuedFlush ??= this.#exclusive(async () => {
-      this.#queuedFlush = undefined
-      await this.#flushNow()
-    })
-    return this.#queuedFlush
-  }
-
-  #flushInBackground(): void {
-    this.flush().catch((error: unknown) => {
-      this.#o.logger.error({ directory: this.directory, err: error }, 'background flush failed')
-    })
-  }
-
-  async #flushNow(): Promise<void> {
-    this.#writeStaged()
-    const end = this.#logEndOffset
-    const snapshot = this.#dueSnapshot
-    const unflushed = this.#segments.filter(
-      ({ endOffset, baseOffset }) => endOffset > this.#recoveryPoint || baseOffset >= this.#recoveryPoint,
-    )
-    for (const segment of unflushed) await segment.flush()
-    await this.#syncNames()
-    if (snapshot !== undefined) {
-      await this.#snapshots.write(snapshot.offset, snapshot.content)
-      if (this.#dueSnapshot === snapshot) this.#dueSnapshot = undefined
-    }
-    await this.#epochs.flush()
-    this.#recoveryPoint = Math.max(this.#recoveryPoint, end)
-  }
-
-  async #syncNames(): Promise<void> {
-    if (!this.#namesChanged) return
-    this.#namesChanged = false
-    await this.#o.files.syncDirectory(this.directory)
-  }
-
-  async #flushIfDue(): Promise<void> {
-    const unflushed = this.#logEndOffset - this.#recoveryPoint
-    if (unflushed >= this.#topicConfig.get('flush.messages')) return this.flush()
-    const flushMs = this.#topicConfig.get('flush.ms')
-    if (flushMs >= Number.MAX_SAFE_INTEGER || this.#cancelTimedFlush !== undefined) return undefined
-    this.#cancelTimedFlush = this.#o.clock.after(flushMs, () => {
-      this.#cancelTimedFlush = undefined
-      if (!this.#isClosed) this.#flushInBackground()
-    })
-    return undefined
+    return this.#flusher.flush()
   }
 
   // Truncation
@@ -416,7 +351,7 @@ export class PartitionLog {
         return this.#epochs.flush()
       }
       if (offset <= this.#logStartOffset) return this.#restart(Math.min(offset, this.#logStartOffset))
-      await this.#lowerRecoveryPoint(offset)
+      await this.#flusher.lowerTo(offset)
       this.#writeStaged()
       this.#cutFiles(offset)
       await this.#active.flush()
@@ -431,7 +366,7 @@ export class PartitionLog {
 
   async #restart(offset: number): Promise<void> {
     this.#writeStaged()
-    await this.#lowerRecoveryPoint(Math.min(offset, this.#logStartOffset))
+    await this.#flusher.lowerTo(Math.min(offset, this.#logStartOffset))
     this.#writeStaged()
     this.#restartFiles(offset)
     this.#logStartOffset = offset
@@ -440,16 +375,10 @@ export class PartitionLog {
     await this.#o.checkpoint()
   }
 
-  async #lowerRecoveryPoint(offset: number): Promise<void> {
-    if (this.#recoveryPoint <= offset) return
-    this.#recoveryPoint = offset
-    await this.#o.checkpoint()
-  }
-
   #cutFiles(offset: number): void {
     while (this.#segments.length > 1 && this.#active.baseOffset >= offset) this.#segments.pop()!.remove()
     this.#active.truncateTo(offset)
-    this.#namesChanged = true
+    this.#flusher.namesChanged()
   }
 
   /** Newest first, so that a crash in between leaves a log that ends early and not one with a hole. */
@@ -463,9 +392,9 @@ export class PartitionLog {
     this.#logEndOffset = this.#active.endOffset
     this.#nextOffset = this.#logEndOffset
     this.#epochs.truncateEnd(this.#logEndOffset)
-    this.#dueSnapshot = undefined
+    this.#flusher.dropSnapshot()
     this.#producers = this.#loadProducers()
-    await this.#syncNames()
+    await this.#flusher.syncNames()
     await this.#epochs.flush()
   }
 
@@ -482,17 +411,13 @@ export class PartitionLog {
       await this.#o.checkpoint()
       while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= offset) {
         this.#segments.shift()!.remove()
-        this.#namesChanged = true
+        this.#flusher.namesChanged()
       }
       await this.#epochs.flush()
     })
   }
 
   // Opening and closing
-
-  async #persistRecovery(): Promise<void> {
-    if (this.#namesChanged) await this.#flushNow()
-  }
 
   #loadProducers(): ProducerState {
     const state = this.#snapshots.load(this.#segments, this.#logStartOffset)
@@ -506,8 +431,8 @@ export class PartitionLog {
     await this.#exclusive(async () => {
       this.#writeStaged()
       this.#active.seal()
-      this.#dueSnapshot = { offset: this.#logEndOffset, content: this.#producers.encode() }
-      await this.#flushNow()
+      this.#flusher.addSnapshot(this.#logEndOffset, this.#producers.encode())
+      await this.#flusher.flushNow()
     }).finally(() => this.abandon())
   }
 
@@ -515,7 +440,7 @@ export class PartitionLog {
   abandon(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#cancelTimedFlush?.()
+    this.#flusher.stop()
     for (const segment of this.#segments) segment.close()
   }
 
