@@ -27,7 +27,9 @@ export function lockDirectory(directory: string): DirectoryLock {
   } catch (error) {
     database.close()
     if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) {
-      throw new Error(`${path} cannot be locked: ${(error as Error).message}`, { cause: error })
+      const advice =
+        statSync(path).size > 0 ? ': it should be empty, remove it while no broker runs here' : ''
+      throw new Error(`${path} cannot be locked: ${(error as Error).message}${advice}`, { cause: error })
     }
     throw new DirectoryLockedError(
       `${directory} is in use by ${ownerOf(path)}: two brokers must not share a log directory. ` +
@@ -37,10 +39,15 @@ export function lockDirectory(directory: string): DirectoryLock {
   return { release: () => database.close() }
 }
 
-/** The process that holds the lock, as far as /proc tells. */
+/**
+ * The process that holds the lock, as far as /proc tells. It does not for those of other hosts and containers, and
+ * a file system that gives no locks at all (ENOLCK) looks the same to SQLite.
+ */
 function ownerOf(path: string): string {
   const pid = lockHolder(path)
-  if (pid === undefined) return 'another process'
+  if (pid === undefined) {
+    return 'a process that is not seen from here (of another host or container), or its file system gives no locks'
+  }
   if (pid === process.pid) return `another broker in this process (pid ${pid})`
   return `the process with pid ${pid}${commandOf(pid)}`
 }
