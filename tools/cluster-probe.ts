@@ -100,14 +100,11 @@ class Probe {
   }
 
   async run(signal: AbortSignal): Promise<ProbeResult> {
-    const brokers = await this.#waitForBrokers(signal)
-    await this.#createTopic(
-      [...brokers.brokers.keys()].toSorted((a, b) => a - b),
-      signal,
-    )
-    const metadata = await this.#waitForLeaders(signal)
+    const brokerIds = await this.#waitForBrokers(signal)
+    await this.#createTopic(brokerIds, signal)
+    const metadata = await this.#waitForLeaders(brokerIds, signal)
     const passed: BrokerProbe[] = []
-    for (const id of [...metadata.brokers.keys()].toSorted((a, b) => a - b)) {
+    for (const id of brokerIds) {
       const result = await this.#throughBroker(metadata, id)
       passed.push(result)
       this.#options.onBroker?.(result)
@@ -125,14 +122,14 @@ class Probe {
     await Promise.allSettled([this.#consumer.close(true), this.#producer.close(true), this.#admin.close()])
   }
 
-  async #waitForBrokers(signal: AbortSignal): Promise<ClusterMetadata> {
+  /** Their ids, in order. Asked without a topic, which shows the brokers that are there now, and none that has just gone. */
+  async #waitForBrokers(signal: AbortSignal): Promise<number[]> {
     const expected = this.#options.expectedBrokers ?? 1
     this.doing = `asking ${this.#options.bootstrap.join(',')} for the brokers of the cluster`
     for (;;) {
-      const metadata = await this.#metadata([])
-      if (metadata.brokers.size >= expected) return metadata
-      const present = [...metadata.brokers.keys()].join(', ')
-      this.doing = `waiting for ${expected} brokers; registered: ${present || 'none'}`
+      const present = [...(await this.#metadata([])).brokers.keys()].toSorted((a, b) => a - b)
+      if (present.length >= expected) return present
+      this.doing = `waiting for ${expected} brokers; registered: ${present.join(', ') || 'none'}`
       await sleep(POLL_MS, undefined, { signal })
     }
   }
@@ -172,14 +169,12 @@ class Probe {
   }
 
   /** A new topic's leaders are known a moment later. */
-  async #waitForLeaders(signal: AbortSignal): Promise<ClusterMetadata> {
+  async #waitForLeaders(brokerIds: readonly number[], signal: AbortSignal): Promise<ClusterMetadata> {
     for (;;) {
       this.doing = `waiting for the leaders of ${this.#topic}`
       const metadata = await this.#metadata([this.#topic])
       const partitions = metadata.topics.get(this.#topic)?.partitions ?? []
-      const idle = [...metadata.brokers.keys()].filter(
-        (id) => !partitions.some(({ leader }) => leader === id),
-      )
+      const idle = brokerIds.filter((id) => !partitions.some(({ leader }) => leader === id))
       if (idle.length === 0) return metadata
       this.doing = `broker ${idle.join(', ')} leads no partition of ${this.#topic} (${describeLeaders(partitions)})`
       await sleep(POLL_MS, undefined, { signal })
