@@ -71,13 +71,13 @@ export async function whileLocked<T>(
   what: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const unlocks: (() => void)[] = []
+  const unlocks: (() => Promise<void>)[] = []
   const owner = `${what} by ${os.userInfo().username}@${os.hostname()} since ${new Date().toISOString()}`
   try {
     for (const node of nodes) unlocks.push(await takeLock(node, owner))
     return await work()
   } finally {
-    for (const unlock of unlocks) unlock()
+    await Promise.all(unlocks.map((unlock) => unlock()))
   }
 }
 

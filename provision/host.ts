@@ -51,8 +51,8 @@ export interface Host {
   run(command: Command, options?: RunOptions): Promise<Output>
   /** Runs a command to its end, whatever its exit code. */
   attempt(command: Command, options?: RunOptions): Promise<Output>
-  /** Runs a command that lives until its stdin is closed, by the result or by the connection's end. */
-  hold(command: Command, isReady: (stdout: string) => boolean): Promise<() => void>
+  /** Runs a command that lives until its stdin is closed: by the result, which waits for its end, or with the connection. */
+  hold(command: Command, isReady: (stdout: string) => boolean): Promise<() => Promise<void>>
   close(): void
 }
 
@@ -76,6 +76,7 @@ const CONNECT_TIMEOUT_MS = 15_000
 const KEEPALIVE_MS = 5_000
 const KEEPALIVE_FAILURES = 4
 const RUN_TIMEOUT_MS = 60_000
+const RELEASE_TIMEOUT_MS = 5_000
 const MAX_OUTPUT_CHARS = 4 * 1024 * 1024
 
 /** Connects and authenticates; rejects with a HostError that says what to do about it. */
@@ -151,7 +152,7 @@ class SshHost implements Host {
     }
   }
 
-  async hold(command: Command, isReady: (stdout: string) => boolean): Promise<() => void> {
+  async hold(command: Command, isReady: (stdout: string) => boolean): Promise<() => Promise<void>> {
     let stdout = ''
     let ready = (): void => {}
     const readiness = new Promise<undefined>((resolve) => (ready = () => resolve(undefined)))
@@ -162,7 +163,7 @@ class SshHost implements Host {
     const timer = setTimeout(() => channel.destroy(), RUN_TIMEOUT_MS)
     try {
       const output = await Promise.race([readiness, ended])
-      if (output === undefined) return () => channel.end()
+      if (output === undefined) return () => release(channel, ended)
       throw new CommandFailed(this.name, command, this.#complete(command, output, true))
     } finally {
       clearTimeout(timer)
@@ -224,6 +225,13 @@ function collect(channel: ClientChannel, onOutput?: (text: string) => void): Pro
     channel.on('exit', (code: number | null) => (exitCode = code))
     channel.on('close', () => resolve({ stdout, stderr, exitCode }))
   })
+}
+
+async function release(channel: ClientChannel, ended: Promise<unknown>): Promise<void> {
+  channel.end()
+  const timer = setTimeout(() => channel.destroy(), RELEASE_TIMEOUT_MS)
+  await ended
+  clearTimeout(timer)
 }
 
 /** Feeds stdin and closes it. A command that ends without reading all of it is judged by its exit code. */

@@ -74,10 +74,11 @@ export async function buildRelease(options: ReleaseOptions): Promise<Release> {
   return { id, architecture, file, sha256, sizeBytes, etcdSha256: sums.get('bin/etcd')!, cached }
 }
 
-/** Keeps this archive and the ones that were made last: each is tens of megabytes. */
+/** Keeps this archive and the ones that were made last, each tens of megabytes; runs that were killed leave partial ones. */
 async function removeOld(folder: string, current: string, architecture: Architecture): Promise<void> {
+  const suffix = `-${architecture}.tar.gz`
   const archives = (await readdir(folder)).filter(
-    (name) => name.endsWith(`-${architecture}.tar.gz`) && name !== current,
+    (name) => name !== current && (name.endsWith(suffix) || name.endsWith('.partial')),
   )
   const aged = await Promise.all(
     archives.map(async (name) => ({ name, madeMs: (await stat(path.join(folder, name))).mtimeMs })),

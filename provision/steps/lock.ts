@@ -4,7 +4,7 @@ import { CommandFailed, HostError } from '../host.ts'
 import type { Node } from './step.ts'
 
 /** Takes the lock; the result gives it back. `owner` says to others who has it, since when. */
-export async function takeLock({ host }: Node, owner: string): Promise<() => void> {
+export async function takeLock({ host }: Node, owner: string): Promise<() => Promise<void>> {
   try {
     return await host.hold(holdLock(owner), (stdout) => stdout.includes(LOCKED))
   } catch (error) {

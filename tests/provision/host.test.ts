@@ -122,22 +122,22 @@ test('a connection that is lost while a command runs is said, not taken for succ
   await expect(host!.run(command('id'))).rejects.toThrow(/node 1/)
 })
 
-test('a held command lives until it is released', async () => {
-  let released = (): void => {}
-  const end = new Promise<void>((resolve) => (released = resolve))
-  await reach((_text, channel) => {
+test('a held command lives until it is released, and releasing waits for its end', async () => {
+  const events: string[] = []
+  await reach((text, channel) => {
+    if (text !== 'lock') return
     channel.write('locked\n')
     channel.on('end', () => {
+      events.push('stdin ended')
       channel.exit(0)
       channel.end()
-      released()
     })
     channel.resume()
   })
   const release = await host!.hold(command('lock'), (stdout) => stdout.includes('locked'))
-  expect(await Promise.race([end.then(() => 'ended'), Promise.resolve('held')])).toBe('held')
-  release()
-  await end
+  await host!.attempt(command('other'), { timeoutMs: 20 }).catch(() => events.push('still held'))
+  await release()
+  expect(events).toEqual(['still held', 'stdin ended'])
 })
 
 test('a held command that ends before it is ready has failed', async () => {
