@@ -170,8 +170,8 @@ class Probe {
 
   /** A new topic's leaders are known a moment later. */
   async #waitForLeaders(brokerIds: readonly number[], signal: AbortSignal): Promise<ClusterMetadata> {
+    this.doing = `waiting for the leaders of ${this.#topic}`
     for (;;) {
-      this.doing = `waiting for the leaders of ${this.#topic}`
       const metadata = await this.#metadata([this.#topic])
       const partitions = metadata.topics.get(this.#topic)?.partitions ?? []
       const idle = brokerIds.filter((id) => !partitions.some(({ leader }) => leader === id))
