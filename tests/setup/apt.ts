@@ -28,7 +28,8 @@ export async function prepareApt(report: (line: string) => void): Promise<void> 
   writeFileSync(config, 'DPkg::Lock::Timeout "600";\nAPT::Get::Assume-Yes "true";\nAcquire::Retries "3";\n')
   process.env['APT_CONFIG'] = config
   process.env['DEBIAN_FRONTEND'] = 'noninteractive'
-  if (readdirSync(LISTS).some((name) => name.endsWith('Packages') || name.endsWith('Packages.lz4'))) return
+  const lists = existsSync(LISTS) ? readdirSync(LISTS) : []
+  if (lists.some((name) => /Packages(\.\w+)?$/.test(name))) return
   report('apt-get update')
   await execa('apt-get', ['update'], { reject: false, timeout: UPDATE_TIMEOUT_MS })
 }
