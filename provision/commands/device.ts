@@ -38,9 +38,15 @@ export function parseDevice(stdout: string): FoundDevice {
   }
 }
 
-/** Only for a device with nothing on it; mkfs itself refuses where it finds a file system. */
+/** Refuses a device with anything on it that blkid knows: mkfs, when nobody sits at a terminal, would not ask. */
 export function makeFileSystem(device: string): Command {
-  return asRoot(script('mkfs.ext4 -q -m 0 -L brokerkit-logs "$1" < /dev/null', device))
+  return asRoot(
+    script(
+      `if found=$(blkid -p "$1"); then echo "$1 is not empty: $found" >&2; exit 1; fi
+mkfs.ext4 -q -m 0 -L brokerkit-logs "$1" < /dev/null`,
+      device,
+    ),
+  )
 }
 
 /** By UUID, as device names change; a boot without the device goes on, and the broker's unit waits for the mount. */
