@@ -127,13 +127,7 @@ class SshHost implements Host {
   async run(command: Command, options: RunOptions = {}): Promise<Output> {
     const output = await this.attempt(command, options)
     if (output.exitCode === 0) return output
-    if (command.asRoot && /^sudo: (a password|a terminal) is required/m.test(output.stderr)) {
-      throw new HostError(
-        `${this.name}: sudo asks ${this.#user} for a password. Give this user passwordless sudo ` +
-          `(e.g. "${this.#user} ALL=(ALL) NOPASSWD:ALL" in /etc/sudoers.d/90-${this.#user}) or connect as another.`,
-      )
-    }
-    throw new CommandFailed(this.name, command, output)
+    throw this.#failed(command, output)
   }
 
   async attempt(command: Command, options: RunOptions = {}): Promise<Output> {
@@ -164,7 +158,7 @@ class SshHost implements Host {
     try {
       const output = await Promise.race([readiness, ended])
       if (output === undefined) return () => release(channel, ended)
-      throw new CommandFailed(this.name, command, this.#complete(command, output, true))
+      throw this.#failed(command, this.#complete(command, output, true))
     } finally {
       clearTimeout(timer)
     }
@@ -188,6 +182,16 @@ class SshHost implements Host {
   #complete(command: Command, { exitCode, ...output }: Collected, timedOut: boolean): Output {
     if (exitCode === undefined) throw this.#lost(command, timedOut)
     return { ...output, exitCode }
+  }
+
+  #failed(command: Command, output: Output): HostError {
+    if (!command.asRoot || !/^sudo: (a password|a terminal) is required/m.test(output.stderr)) {
+      return new CommandFailed(this.name, command, output)
+    }
+    return new HostError(
+      `${this.name}: sudo asks ${this.#user} for a password. Give this user passwordless sudo ` +
+        `(e.g. "${this.#user} ALL=(ALL) NOPASSWD:ALL" in /etc/sudoers.d/90-${this.#user}) or connect as another.`,
+    )
   }
 
   #lost(command: Command, timedOut: boolean): HostError {

@@ -107,6 +107,13 @@ test('a sudo that wants a password is told from a command that fails', async () 
   )
 })
 
+test('the same of a held command, which is the first to need sudo', async () => {
+  await reach(answering('', 1, 'sudo: a password is required\n'))
+  await expect(host!.hold(asRoot(command('lock')), () => false)).rejects.toThrow(
+    /sudo asks ubuntu for a password/,
+  )
+})
+
 test('a command that does not end is given up in time', async () => {
   await reach(silent)
   await expect(host!.run(command('sleep', '999'), { timeoutMs: 50 })).rejects.toThrow(
