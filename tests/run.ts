@@ -84,6 +84,8 @@ async function runJest(name: string, files: readonly string[], concurrency: stri
       [
         ...JEST,
         ...options,
+        // A test that failed may leave a connection open, which must not keep the run from ending.
+        '--forceExit',
         '--json',
         `--outputFile=${outputFile}`,
         concurrency,
