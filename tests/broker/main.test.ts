@@ -8,6 +8,7 @@ import { type BrokerOptions, BrokerProcess, startBroker } from '../support/start
 import { startCluster } from '../support/start-cluster.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { TestClient } from '../support/test-client.ts'
+import { waitUntil } from '../support/wait-until.ts'
 
 const newPath = tempFolder()
 
@@ -104,6 +105,12 @@ describe('a broker that is told to stop', () => {
     const answer = client.request(CreateTopics, 7, {
       topics: [{ name: 'last', numPartitions: 20, replicationFactor: 1, assignments: [], configs: [] }],
     })
+    const other = await TestClient.connect(broker.address)
+    await waitUntil(async () => {
+      const { topics } = await other.request(Metadata, 12, { topics: null })
+      return topics.some(({ name }) => name === 'last')
+    }, 'the request has been read')
+    other.close()
     const exit = broker.stop()
     expect((await answer).topics[0]).toMatchObject({ name: 'last', errorCode: 0 })
     expect(await exit).toEqual({ code: 0, signal: null })
