@@ -1,6 +1,6 @@
 /** The commands of `npm run provision` for a cluster on this machine: what each one says when it has ended. */
+import path from 'node:path'
 import process from 'node:process'
-import { createInterface } from 'node:readline/promises'
 
 import { EXIT_CODES, InterruptedError } from '../outcome.ts'
 import type { Commands, Outcome } from '../outcome.ts'
@@ -9,7 +9,7 @@ import { ProvisionError } from '../provision-error.ts'
 import { formatTable } from '../table.ts'
 import { CLUSTER_NAME } from './local-cluster.ts'
 import type { LocalCluster } from './local-cluster.ts'
-import { provisionLocal } from './provision-local.ts'
+import { DEFAULT_FOLDER, provisionLocal } from './provision-local.ts'
 import type { ProvisionLocalResult } from './provision-local.ts'
 import { recoverMetaLocal } from './recover-meta-local.ts'
 import { formatLocalStatus, localStatus } from './status-local.ts'
@@ -60,12 +60,13 @@ function describeProvisioned(result: ProvisionLocalResult, elapsedMs: number): s
   const first = result.bootstrap[0]!
   const did =
     result.changes.length === 0 ? '0 changed: everything runs as it should.' : `Done in ${seconds} s.`
+  const again = `npm run provision -- ${result.folder === path.resolve(DEFAULT_FOLDER) ? '' : `--folder ${result.folder} `}`
   const next = formatTable([
     [`  echo 'first record' | kcat -b ${first} -t hello -P`, 'write a record; the topic is made on the way'],
     [`  kcat -b ${first} -t hello -C -e`, 'read it'],
-    ['  npm run provision -- status', 'what runs, who leads'],
-    ['  npm run provision -- stop', 'stop the brokers, keep the data'],
-    ['  npm run provision -- destroy', 'stop them and delete the data'],
+    [`  ${again}status`, 'what runs, who leads'],
+    [`  ${again}stop`, 'stop the brokers, keep the data'],
+    [`  ${again}destroy`, 'stop them and delete the data'],
   ])
   return `
 ${did} Clients connect to
@@ -126,13 +127,10 @@ async function askForName(cluster: LocalCluster): Promise<boolean> {
       'destroy deletes all data of the cluster and nobody is here to ask: say --yes to do it',
     )
   }
-  const questions = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await questions.question(
-      `This deletes ${cluster.folder} with all its data. Type the cluster's name, ${CLUSTER_NAME}, to go on: `,
-    )
-    return answer.trim() === CLUSTER_NAME
-  } finally {
-    questions.close()
-  }
+  const { question } = await import('zx')
+  const answer = await question(
+    `This deletes ${cluster.folder} with all its data. Type the cluster's name, ${CLUSTER_NAME}, to go on: `,
+    { output: process.stderr },
+  )
+  return answer.trim() === CLUSTER_NAME
 }

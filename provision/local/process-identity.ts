@@ -5,8 +5,8 @@
  * Linux: start time in clock ticks since boot (proc(5), stat field 22), with the id of the boot. Elsewhere: ps.
  */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import { bootId, startTicks } from '../../broker/runtime/process-start.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -24,15 +24,8 @@ export function isRunning(identity: ProcessIdentity): boolean {
 }
 
 function linuxStartTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The command's name, in parentheses, may itself hold blanks and parentheses; the state is field 3.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}:${fields[22 - 3]}`
-  } catch {
-    return undefined
-  }
+  const ticks = startTicks(pid)
+  return ticks === undefined ? undefined : `${bootId()}:${ticks}`
 }
 
 function psStartTime(pid: number): string | undefined {
