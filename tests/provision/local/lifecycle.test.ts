@@ -1,6 +1,6 @@
 /** `npm run provision` on this machine, as an operator meets it: the real command, real brokers. */
 import { spawn } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import process from 'node:process'
@@ -15,8 +15,18 @@ import { tempFolder } from '../../support/temp-folder.ts'
 jest.setTimeout(120_000)
 
 const MAIN = path.resolve(import.meta.dirname, '../../../provision/main.ts')
-const newPath = tempFolder()
 const folders: string[] = []
+
+// Before the temporary folder, which would take from these clusters the files that tell their processes.
+afterAll(async () => {
+  const left = folders.filter((folder) => existsSync(path.join(folder, 'cluster.json')))
+  const destroyed = await Promise.all(
+    left.map((folder) => provision('--local', '--folder', folder, 'destroy', '--yes')),
+  )
+  expect(destroyed.map(({ stderr }) => stderr)).toEqual(left.map(() => ''))
+})
+
+const newPath = tempFolder()
 
 interface Ended {
   readonly exitCode?: number | undefined
@@ -50,12 +60,6 @@ async function newCluster(): Promise<{
 async function provision(...args: string[]): Promise<Ended> {
   return await execa(process.execPath, [MAIN, ...args], { reject: false, timeout: 90_000, stdin: 'ignore' })
 }
-
-afterAll(async () => {
-  for (const folder of folders.filter(existsSync)) {
-    await provision('--local', '--folder', folder, 'destroy', '--yes')
-  }
-})
 
 describe('a cluster on this machine', () => {
   const cluster = newCluster()
@@ -172,10 +176,12 @@ describe('when something is wrong, nothing is half-started', () => {
     const { folder, port, run } = await newCluster()
     await run('--port', String(port))
     await run('stop')
-    writeFileSync(path.join(folder, 'broker3/broker.pid'), 'what?')
+    const file = path.join(folder, 'broker3/broker.pid')
+    writeFileSync(file, 'what?')
     const refused = await run()
     expect(refused.exitCode).toBe(1)
     expect(refused.stderr).toMatch(/broker3\/broker\.pid is broken.*delete this file/s)
+    rmSync(file)
   })
 
   test('a foreign cluster.id: the broker says so, and recover-meta mends it and keeps the file as it was', async () => {
