@@ -21,6 +21,9 @@ import { type StateReplicas, StateTopic } from './state-topic.ts'
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
 
+/** How long a member's request waits for the log of its group to be read. */
+const LOAD_PATIENCE_MS = 1000
+
 export interface GroupCoordinatorOptions {
   readonly config: Config
   readonly replicas: StateReplicas
@@ -83,6 +86,9 @@ export class GroupCoordinator {
   /**
    * Hands a member's request to its group; joining and synchronizing wait for the rebalance. Throws INVALID_GROUP_ID,
    * NOT_COORDINATOR or COORDINATOR_LOAD_IN_PROGRESS; every other refusal is in the reply.
+   *
+   * Reading a partition takes milliseconds as a rule, so it is waited for: kafkajs takes COORDINATOR_LOAD_IN_PROGRESS
+   * for a crash, and starts its consumer again after seconds.
    */
   async ask<Kind extends Request['kind']>(
     groupId: string,
@@ -90,6 +96,11 @@ export class GroupCoordinator {
     signal?: AbortSignal,
   ): Promise<Replies[Kind]> {
     if (groupId === '') throw new KafkaError('INVALID_GROUP_ID', 'the group id is empty')
+    const index = partitionOfKey(groupId, this.#topic.partitionCount)
+    if (this.#shards.isBeingRead(index)) {
+      await this.#shards.untilRead(index, LOAD_PATIENCE_MS)
+      signal?.throwIfAborted()
+    }
     return await this.#shard(groupId).ask(groupId, request, signal)
   }
 

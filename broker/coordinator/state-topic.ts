@@ -87,6 +87,8 @@ export class StateTopic<Owner extends StateOwner> {
   readonly #options: StateTopicOptions<Owner>
   /** By partition index. */
   readonly #tenures = new Map<number, Tenure<Owner>>()
+  /** Those who wait for a partition to be read; at most one for each connection. */
+  readonly #waiting = new Set<() => void>()
   #unsubscribe: () => void = () => {}
 
   constructor(options: StateTopicOptions<Owner>) {
@@ -121,6 +123,37 @@ export class StateTopic<Owner extends StateOwner> {
     throw new KafkaError('NOT_COORDINATOR', `this broker does not lead ${topic}-${index}`)
   }
 
+  /** Whether this broker leads the partition, and has not read all of it yet. */
+  isBeingRead(index: number): boolean {
+    const tenure = this.#tenures.get(index)
+    return tenure === undefined ? this.#options.isLeaderOf(index) : !tenure.loaded
+  }
+
+  /** Waits until the partition has been read or has moved away, for `patienceMs` at most. */
+  async untilRead(index: number, patienceMs: number): Promise<void> {
+    const { clock } = this.#options
+    const deadlineMs = clock.monotonicMs() + patienceMs
+    while (this.isBeingRead(index) && clock.monotonicMs() < deadlineMs) {
+      await this.#nextChange(deadlineMs - clock.monotonicMs())
+    }
+  }
+
+  #nextChange(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel()
+        this.#waiting.delete(done)
+        resolve()
+      }
+      const cancel = this.#options.clock.after(timeoutMs, done)
+      this.#waiting.add(done)
+    })
+  }
+
+  #changed(): void {
+    for (const wake of this.#waiting) wake()
+  }
+
   /** The owners that serve. */
   owners(): Owner[] {
     return [...this.#tenures.values()].filter(({ loaded }) => loaded).map(({ owner }) => owner)
@@ -152,6 +185,7 @@ export class StateTopic<Owner extends StateOwner> {
     this.#tenures.delete(index)
     tenure.ended = true
     tenure.owner.stop()
+    this.#changed()
   }
 
   async #load(tenure: Tenure<Owner>, index: number, partition: StatePartition): Promise<void> {
@@ -163,6 +197,7 @@ export class StateTopic<Owner extends StateOwner> {
       if (tenure.ended) return
       tenure.loaded = true
       tenure.owner.start()
+      this.#changed()
       const tookMs = Math.round(clock.monotonicMs() - startedMs)
       logger[records > 0 ? 'info' : 'debug']({ ...fields, records, tookMs }, 'loaded state')
     } catch (error) {

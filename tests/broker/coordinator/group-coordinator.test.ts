@@ -151,13 +151,29 @@ test('who waits in a rebalance is sent to the new coordinator', async () => {
   await expect(join(first.groups)).rejects.toThrow('NOT_COORDINATOR')
 })
 
-test('while the log is read, clients are told to wait', async () => {
-  const { first } = scene()
+test('who comes while the log is read is served as soon as it has been', async () => {
+  const { clock, first } = scene()
   // The metadata names it, and it has not taken over yet.
-  await expect(join(first.groups)).rejects.toThrow('COORDINATOR_LOAD_IN_PROGRESS')
-  const loading = lead(first)
-  await expect(join(first.groups)).rejects.toThrow('COORDINATOR_LOAD_IN_PROGRESS')
-  await loading
+  const joining = join(first.groups)
+  await lead(first)
+  clock.advance(3000)
+  expect((await joining).error).toBe('NONE')
+})
+
+test('who goes away while the log is read does not join', async () => {
+  const { first } = scene()
+  const gone = new AbortController()
+  const joining = join(first.groups, { signal: gone.signal })
+  gone.abort(new Error('the connection is closed'))
+  const [refused] = await Promise.allSettled([joining, lead(first)])
+  expect(refused).toMatchObject({ status: 'rejected', reason: { message: 'the connection is closed' } })
+})
+
+test('when reading takes long, clients are told to ask again', async () => {
+  const { clock, first } = scene()
+  const joining = join(first.groups)
+  clock.advance(1000)
+  await expect(joining).rejects.toThrow('COORDINATOR_LOAD_IN_PROGRESS')
 })
 
 test('what was lost on the way to the log is not served', async () => {
