@@ -92,6 +92,7 @@ export class ReplicaManager {
     this.#unsubscribe = metadata.subscribe((image, delta, previous) => this.#onImage(image, delta, previous))
     this.#every(Math.min(config.get('replica.lag.time.max.ms') / 2, MAX_ISR_REVIEW_MS), () => {
       for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsrAnew()
+      this.#reviewRoles()
       return Promise.resolve()
     })
     this.#every(config.get('replica.high.watermark.checkpoint.interval.ms'), () => this.#checkpoint())
@@ -261,13 +262,12 @@ export class ReplicaManager {
   #reconcile(name: string, index: number): void {
     const key = keyOf(name, index)
     if (this.#tasks.has(key)) return
-    const task = this.#converge(name, index)
+    // It begins a turn later, so that it cannot have ended before it is noted down.
+    const task = Promise.resolve()
+      .then(() => this.#converge(name, index))
       .catch((error: unknown) => {
         this.#logger.error({ error, topic: name, partition: index }, 'cannot set up the partition')
         this.#options.clock.after(RETRY_MS, () => this.#reconcileIfDifferent(name, index))
-      })
-      .finally(() => {
-        this.#tasks.delete(key)
       })
     this.#tasks.set(key, task)
   }
@@ -277,13 +277,34 @@ export class ReplicaManager {
       this.#reconcile(name, index)
   }
 
+  /** The task is over in the same turn in which it last agreed with the image: what comes later begins another. */
   async #converge(name: string, index: number): Promise<void> {
-    while (!this.#closed && this.#differs(this.#options.metadata.image, name, index)) {
-      const wanted = this.#wanted(this.#options.metadata.image, name, index)
-      const partition = this.partition(name, index)
-      if (partition !== undefined && partition.topicId !== wanted?.topic.id) await this.#remove(partition)
-      else if (partition !== undefined && wanted !== undefined) await this.#apply(partition, wanted.state)
-      else await this.#prepareLog(name, index, wanted?.topic)
+    try {
+      while (!this.#closed && this.#differs(this.#options.metadata.image, name, index)) {
+        const wanted = this.#wanted(this.#options.metadata.image, name, index)
+        const partition = this.partition(name, index)
+        if (partition !== undefined && partition.topicId !== wanted?.topic.id) await this.#remove(partition)
+        else if (partition !== undefined && wanted !== undefined) await this.#apply(partition, wanted.state)
+        else await this.#prepareLog(name, index, wanted?.topic)
+      }
+    } finally {
+      this.#tasks.delete(keyOf(name, index))
+    }
+  }
+
+  /** Roles are taken when an image tells of them; whatever was missed then is made good here, and said. */
+  #reviewRoles(): void {
+    for (const partition of this.#partitions.values()) {
+      const { topic, index, role, state } = partition
+      if (this.#tasks.has(keyOf(topic, index))) continue
+      if (this.#differs(this.#options.metadata.image, topic, index)) {
+        this.#logger.warn({ topic, partition: index }, 'the partition is not as the image has it')
+        this.#reconcile(topic, index)
+      } else if (role === 'follower' && state !== undefined && state.leader !== -1) {
+        if (this.#fetchers.get(state.leader)?.follows(partition) === true) continue
+        this.#logger.warn({ topic, partition: index, leader: state.leader }, 'the leader was not followed')
+        this.#follow(partition, state.leader)
+      }
     }
   }
 

@@ -51,7 +51,12 @@ describe('a planned stop', () => {
       expect(await cluster.shutdown(id)).toMatchObject({ code: 0 })
       expect(performance.now() - startedMs).toBeLessThan(EXIT_WITHIN_MS)
       await cluster.start(id)
-      await client.waitForIsr('rolling', 3)
+      await client.waitForIsr('rolling', 3).catch((error: unknown) => {
+        const troubles = cluster.ids.flatMap((broker) =>
+          cluster.broker(broker).logs.filter(({ level }) => level === 'warn' || level === 'error'),
+        )
+        throw new Error(`${String(error)}\n${troubles.map((line) => JSON.stringify(line)).join('\n')}`)
+      })
     }
     stop.abort()
     await load
