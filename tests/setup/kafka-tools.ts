@@ -1,6 +1,6 @@
 /**
- * Apache Kafka's own command-line tools (kafka-topics, the console producer and consumer): Java, and the jars that
- * Maven resolves from `tests/compat/pom.xml`, kept in the tools folder.
+ * Apache Kafka's own command-line tools (kafka-topics, the console producer and consumer) and its server: Java, and the
+ * jars that Maven resolves from `tests/compat/pom.xml`, kept in the tools folder.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
