@@ -1,8 +1,9 @@
 /** The rules of cluster.yaml that a schema cannot say: values that must fit each other, and what is too dangerous. */
 import net from 'node:net'
-import { BROKER_KEYS, isBrokerKey, OTHER_KEYS } from '../broker/config/broker-keys.ts'
+import { BROKER_KEYS, isBrokerKey } from '../broker/config/broker-keys.ts'
 import { InvalidValueError, parseValue } from '../broker/config/key-row.ts'
 import { nearestKey } from '../broker/config/nearest-key.ts'
+import { whyWithoutEffect } from '../broker/config/other-keys.ts'
 import { cidrProblem, isAnywhere } from './cidr.ts'
 import type { Checked } from './cluster-file.ts'
 import { pathText, type Mistake, type ValuePath, type YamlSource } from './yaml-source.ts'
@@ -138,7 +139,8 @@ function checkSettings({ broker }: Checked, report: Report): void {
 
 function settingProblem(key: string, value: string): string | undefined {
   if (SETTINGS_OF_A_NODE.includes(key)) return "follows from each node's own entry and cannot be set here"
-  if (OTHER_KEYS[key] !== undefined) return `has no effect: ${OTHER_KEYS[key]}`
+  const reason = whyWithoutEffect(key)
+  if (reason !== undefined) return `has no effect: ${reason}`
   if (!isBrokerKey(key)) {
     const nearest = nearestKey(key, Object.keys(BROKER_KEYS))
     return nearest === undefined ? 'is not a setting of the broker' : `is unknown; did you mean ${nearest}?`

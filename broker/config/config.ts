@@ -3,12 +3,13 @@
  * `config.get('log.segment.bytes')` is a number, as its row in broker-keys.ts says.
  */
 import { hostname } from 'node:os'
-import { BROKER_KEYS, type BrokerKey, type BrokerValue, isBrokerKey, OTHER_KEYS } from './broker-keys.ts'
+import { BROKER_KEYS, type BrokerKey, type BrokerValue, isBrokerKey } from './broker-keys.ts'
 import { ConfigError } from './config-error.ts'
 import { type ConfigValue, InvalidValueError, type KeyRow, parseValue } from './key-row.ts'
 import { type ListenerConfig, resolveListeners } from './listeners.ts'
 import { parsePropertyLines } from './properties-file.ts'
 import { nearestKey } from './nearest-key.ts'
+import { whyWithoutEffect } from './other-keys.ts'
 import { TopicConfig } from './topic-config.ts'
 
 export { TopicConfig } from './topic-config.ts'
@@ -39,7 +40,7 @@ export class Config {
     this.listeners = resolved.listeners
     this.interBrokerListener = resolved.interBrokerListener
     const dirs = this.get('log.dirs') ?? []
-    this.logDirs = dirs.length > 0 ? dirs : [this.get('log.dir')]
+    this.logDirs = dirs.length > 0 ? dirs : this.get('log.dir')
   }
 
   get<Key extends BrokerKey>(key: Key): BrokerValue<Key> {
@@ -114,7 +115,6 @@ function parseAll(given: readonly Given[]): { values: Map<BrokerKey, ConfigValue
       continue
     }
     const row: KeyRow = BROKER_KEYS[key]
-    if (row.withoutEffect !== undefined) warnings.push(`${place}: ${key} has no effect: ${row.withoutEffect}`)
     try {
       values.set(key, parseValue(row, value))
     } catch (error) {
@@ -127,7 +127,7 @@ function parseAll(given: readonly Given[]): { values: Map<BrokerKey, ConfigValue
 }
 
 function whyIgnored(key: string): string {
-  const reason = OTHER_KEYS[key]
+  const reason = whyWithoutEffect(key)
   if (reason !== undefined) return `has no effect: ${reason}`
   const near = nearestKey(key, Object.keys(BROKER_KEYS))
   return near === undefined ? 'is not a key that this broker knows' : `is unknown; is ${near} meant?`

@@ -14,12 +14,17 @@ export interface KeyRow {
   readonly default: boolean | number | string | readonly string[] | null
   readonly min?: number
   readonly max?: number
+  /** One value outside of these bounds that is allowed too. */
+  readonly orElse?: number
   /** The only values allowed; of a list, the only elements. */
   readonly values?: readonly string[]
   /** There is no usable default: it must be given. */
   readonly required?: true
-  /** Accepted and told, but this release does nothing about it: what happens instead. */
-  readonly withoutEffect?: string
+  /**
+   * Of a broker's key: it can change while the broker runs, for one broker or for all of them ('cluster'), or for one
+   * broker only ('broker'). Without this it is read once, at start.
+   */
+  readonly dynamic?: 'cluster' | 'broker'
   readonly doc: string
 }
 
@@ -47,6 +52,10 @@ export class InvalidValueError extends Error {
 }
 
 export const LONG_MAX = 2 ** 63
+export const INT_MAX = 2 ** 31 - 1
+export const KiB = 1024
+export const MiB = 1024 * KiB
+export const GiB = 1024 * MiB
 
 const bounds: Readonly<Record<'int' | 'short' | 'long', readonly [number, number]>> = {
   int: [-(2 ** 31), 2 ** 31 - 1],
@@ -84,11 +93,12 @@ function parseNumber(row: KeyRow, type: 'int' | 'short' | 'long' | 'double', tex
   if (!isNumber)
     throw new InvalidValueError(type === 'double' ? 'must be a number' : 'must be a whole number')
   const value = Number(text)
+  if (value === row.orElse) return value
   const [lowest, highest] = type === 'double' ? [-Infinity, Infinity] : bounds[type]
   const min = Math.max(row.min ?? lowest, lowest)
   const max = Math.min(row.max ?? highest, highest)
-  if (value < min) throw new InvalidValueError(`must be at least ${formatValue(min)}`)
-  if (value > max) throw new InvalidValueError(`must be at most ${formatValue(max)}`)
+  if (value < min) throw new InvalidValueError(`must be at least ${formatValue(min, type)}`)
+  if (value > max) throw new InvalidValueError(`must be at most ${formatValue(max, type)}`)
   return value
 }
 
@@ -100,13 +110,25 @@ function checkAllowed(row: KeyRow, text: string): string {
 }
 
 /** The text form, as Java writes it; null for a key that is not set. */
-export function formatValue(value: ConfigValue): string
-export function formatValue(value: ConfigValue | null): string | null
-export function formatValue(value: ConfigValue | null): string | null {
+export function formatValue(value: NonNullable<ConfigValue>, type: KeyType): string
+export function formatValue(value: ConfigValue, type: KeyType): string | null
+export function formatValue(value: ConfigValue, type: KeyType): string | null {
   if (value === null) return null
-  if (typeof value === 'number') {
-    if (value >= LONG_MAX) return '9223372036854775807'
-    return value <= -LONG_MAX ? '-9223372036854775808' : String(value)
-  }
+  if (typeof value === 'number') return type === 'double' ? formatDouble(value) : formatInteger(value)
   return typeof value === 'object' ? value.join(',') : String(value)
 }
+
+function formatInteger(value: number): string {
+  if (value >= LONG_MAX) return '9223372036854775807'
+  return value <= -LONG_MAX ? '-9223372036854775808' : String(value)
+}
+
+/** `0.5`, `1.0`, and `1.0E7` for what is large or tiny. */
+function formatDouble(value: number): string {
+  const size = Math.abs(value)
+  if (value === 0 || (size >= 1e-3 && size < 1e7)) return withFraction(String(value))
+  const [digits, exponent] = value.toExponential().split('e') as [string, string]
+  return `${withFraction(digits)}E${exponent.replace('+', '')}`
+}
+
+const withFraction = (digits: string): string => (digits.includes('.') ? digits : `${digits}.0`)

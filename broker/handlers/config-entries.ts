@@ -54,7 +54,7 @@ function topicEntry(config: Config, topic: TopicConfig, key: TopicKey): ConfigEn
     readOnly: false,
     configSource: overridden ? SOURCE.topic : (inherited[0]?.source ?? SOURCE.default),
     synonyms: overridden
-      ? [{ name: key, value: formatValue(value), source: SOURCE.topic }, ...inherited]
+      ? [{ name: key, value: formatValue(value, TOPIC_KEYS[key].type), source: SOURCE.topic }, ...inherited]
       : inherited,
   }
 }
@@ -66,16 +66,18 @@ function inheritedSynonyms(config: Config, key: TopicKey): ConfigSynonym[] {
     .filter((synonym) => config.isSet(synonym.key))
     .map((synonym) => ({
       name: synonym.key,
-      value: formatValue(config.get(synonym.key)),
+      value: formatValue(config.get(synonym.key), BROKER_KEYS[synonym.key].type),
       source: SOURCE.staticBroker,
     }))
   const last = brokerKeys.at(-1)
   const fallback =
     last === undefined
-      ? { name: key, value: formatValue(TOPIC_KEYS[key].default) }
+      ? { name: key, value: formatValue(TOPIC_KEYS[key].default, TOPIC_KEYS[key].type) }
       : {
           name: last.key,
-          value: formatValue(BROKER_KEYS[last.key].default) ?? formatValue(topicDefault(config, key)),
+          value:
+            formatValue(BROKER_KEYS[last.key].default, BROKER_KEYS[last.key].type) ??
+            formatValue(topicDefault(config, key), TOPIC_KEYS[key].type),
         }
   return [...given, { ...fallback, source: SOURCE.default }]
 }
@@ -90,11 +92,13 @@ export function brokerEntries(config: Config): ConfigEntry[] {
 function brokerEntry(config: Config, key: BrokerKey): ConfigEntry {
   const value: ConfigValue = config.get(key)
   const given = config.isSet(key)
-    ? [{ name: key, value: formatValue(value), source: SOURCE.staticBroker }]
+    ? [{ name: key, value: formatValue(value, BROKER_KEYS[key].type), source: SOURCE.staticBroker }]
     : []
   const row: KeyRow = BROKER_KEYS[key]
   const fallback =
-    row.required === true ? [] : [{ name: key, value: formatValue(row.default), source: SOURCE.default }]
+    row.required === true
+      ? []
+      : [{ name: key, value: formatValue(row.default, row.type), source: SOURCE.default }]
   const synonyms = [...given, ...fallback]
   return {
     ...entryOf(key, row, value),
@@ -111,7 +115,7 @@ function entryOf(
 ): Pick<ConfigEntry, 'name' | 'value' | 'isSensitive' | 'configType' | 'documentation'> {
   return {
     name,
-    value: formatValue(value),
+    value: formatValue(value, row.type),
     isSensitive: false,
     configType: TYPE_CODES[row.type],
     documentation: row.doc,

@@ -46,7 +46,10 @@ describe('server.properties', () => {
 
   test.each([
     ['log.segmnt.bytes', 'server.properties:3: log.segmnt.bytes is unknown; is log.segment.bytes meant?'],
-    ['log.retention.ms', 'server.properties:3: log.retention.ms has no effect: old records are kept'],
+    [
+      'remote.log.storage.system.enable',
+      'server.properties:3: remote.log.storage.system.enable has no effect: records are kept on local disks only',
+    ],
     ['my.own.key', 'server.properties:3: my.own.key is not a key that this broker knows'],
     [
       'zookeeper.connect',
@@ -74,7 +77,7 @@ describe('the tables of keys', () => {
   const rows: [string, KeyRow][] = [...Object.entries(BROKER_KEYS), ...Object.entries(TOPIC_KEYS)]
 
   test.each(rows)('the default of %s is a value that it may have', (_key, row) => {
-    const text = formatValue(row.default)
+    const text = formatValue(row.default, row.type)
     expect(text === null ? null : parseValue(row, text)).toEqual(row.default)
   })
 

@@ -1,0 +1,116 @@
+/** How long records stay: retention and compaction. */
+import { type KeyRow, LONG_MAX, MiB } from '../key-row.ts'
+
+export const RETENTION_KEYS = {
+  'log.cleanup.policy': {
+    type: 'list',
+    default: ['delete'],
+    values: ['delete', 'compact'],
+    dynamic: 'cluster',
+    doc: 'What happens to old records: delete them, or keep the last one of each key.',
+  },
+  'log.retention.ms': {
+    type: 'long',
+    default: null,
+    min: -1,
+    dynamic: 'cluster',
+    doc: 'How long records are kept; -1 for ever; by default log.retention.minutes, then log.retention.hours.',
+  },
+  'log.retention.minutes': {
+    type: 'int',
+    default: null,
+    min: -1,
+    doc: 'How long records are kept; by default log.retention.hours.',
+  },
+  'log.retention.hours': {
+    type: 'int',
+    default: 168,
+    min: -1,
+    doc: 'How long records are kept; -1 for ever.',
+  },
+  'log.retention.bytes': {
+    type: 'long',
+    default: -1,
+    dynamic: 'cluster',
+    doc: 'Largest size of a partition before its oldest segments are deleted; -1 for no limit.',
+  },
+  'log.retention.check.interval.ms': {
+    type: 'long',
+    default: 300_000,
+    min: 1,
+    doc: 'How often logs are looked through for records that need not be kept any longer.',
+  },
+  'log.initial.task.delay.ms': {
+    type: 'long',
+    default: 30_000,
+    min: 0,
+    doc: 'How long a broker that has started waits before it first looks through its logs.',
+  },
+  'log.cleaner.enable': {
+    type: 'boolean',
+    default: true,
+    doc: 'Whether logs are compacted. Without it, logs that must be compacted (committed offsets among them) only grow.',
+  },
+  'log.cleaner.backoff.ms': {
+    type: 'long',
+    default: 15_000,
+    min: 0,
+    dynamic: 'cluster',
+    doc: 'How long compaction rests when no log is worth it.',
+  },
+  'log.cleaner.min.cleanable.ratio': {
+    type: 'double',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    dynamic: 'cluster',
+    doc: 'Share of a compacted log that must be uncompacted before it is worth compacting.',
+  },
+  'log.cleaner.min.compaction.lag.ms': {
+    type: 'long',
+    default: 0,
+    min: 0,
+    dynamic: 'cluster',
+    doc: 'How long a record of a compacted topic stays uncompacted at least.',
+  },
+  'log.cleaner.max.compaction.lag.ms': {
+    type: 'long',
+    default: LONG_MAX,
+    min: 1,
+    dynamic: 'cluster',
+    doc: 'How long a record of a compacted topic may stay uncompacted.',
+  },
+  'log.cleaner.delete.retention.ms': {
+    type: 'long',
+    default: 86_400_000,
+    min: 0,
+    dynamic: 'cluster',
+    doc: 'How long a compacted topic keeps the mark of a deleted key.',
+  },
+  'log.cleaner.dedupe.buffer.size': {
+    type: 'long',
+    default: 128 * MiB,
+    min: MiB + 1,
+    dynamic: 'cluster',
+    doc: 'Memory for the keys of the log that is being compacted.',
+  },
+  'log.cleaner.io.buffer.load.factor': {
+    type: 'double',
+    default: 0.9,
+    dynamic: 'cluster',
+    doc: 'How full the memory for keys may get: fuller compacts more of a log at a time, and more slowly.',
+  },
+  'log.cleaner.io.buffer.size': {
+    type: 'int',
+    default: 512 * 1024,
+    min: 0,
+    dynamic: 'cluster',
+    doc: 'Bytes that compaction reads and writes at a time.',
+  },
+  'log.cleaner.io.max.bytes.per.second': {
+    type: 'double',
+    default: Number.MAX_VALUE,
+    dynamic: 'cluster',
+    doc: 'Bytes that compaction reads and writes per second at most.',
+  },
+} as const satisfies Readonly<Record<string, KeyRow>>

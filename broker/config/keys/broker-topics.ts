@@ -1,0 +1,100 @@
+/** How topics come and go, and what they have that do not say otherwise. */
+import type { KeyRow } from '../key-row.ts'
+
+export const TOPIC_DEFAULT_KEYS = {
+  'auto.create.topics.enable': {
+    type: 'boolean',
+    default: true,
+    doc: 'Create a topic when a client that allows it asks for one that does not exist.',
+  },
+  'delete.topic.enable': {
+    type: 'boolean',
+    default: true,
+    doc: 'Whether topics can be deleted.',
+  },
+  'num.partitions': {
+    type: 'int',
+    default: 1,
+    min: 1,
+    doc: 'Partitions of a topic that is created without saying how many.',
+  },
+  'default.replication.factor': {
+    type: 'int',
+    default: 1,
+    min: 1,
+    doc: 'Replicas of a topic that is created without saying how many.',
+  },
+  'min.insync.replicas': {
+    type: 'int',
+    default: 1,
+    min: 1,
+    dynamic: 'cluster',
+    doc: 'Replicas that must be in sync for a record with acks=all to be accepted.',
+  },
+  'unclean.leader.election.enable': {
+    type: 'boolean',
+    default: false,
+    dynamic: 'cluster',
+    doc: 'Let a replica that is not in sync become leader when no other is left: records may be lost.',
+  },
+  'message.max.bytes': {
+    type: 'int',
+    default: 1_048_588,
+    min: 0,
+    dynamic: 'cluster',
+    doc: 'Largest record batch, after compression, that is accepted.',
+  },
+  'compression.type': {
+    type: 'string',
+    default: 'producer',
+    values: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
+    dynamic: 'cluster',
+    doc: 'Compression of the records on disk; "producer" keeps what the producer chose.',
+  },
+  'compression.gzip.level': {
+    type: 'int',
+    default: -1,
+    min: 1,
+    max: 9,
+    orElse: -1,
+    dynamic: 'cluster',
+    doc: 'How hard gzip tries where the broker compresses; -1 is what gzip itself takes.',
+  },
+  'compression.lz4.level': {
+    type: 'int',
+    default: 9,
+    min: 1,
+    max: 17,
+    dynamic: 'cluster',
+    doc: 'How hard lz4 tries where the broker compresses.',
+  },
+  'compression.zstd.level': {
+    type: 'int',
+    default: 3,
+    min: -131_072,
+    max: 22,
+    dynamic: 'cluster',
+    doc: 'How hard zstd tries where the broker compresses.',
+  },
+  'log.message.timestamp.type': {
+    type: 'string',
+    default: 'CreateTime',
+    values: ['CreateTime', 'LogAppendTime'],
+    dynamic: 'cluster',
+    doc: "Whether a record carries the producer's time or the time of its append.",
+  },
+  'log.message.timestamp.before.max.ms': {
+    type: 'long',
+    default: 2 ** 63,
+    min: 0,
+    dynamic: 'cluster',
+    doc: 'How far in the past the timestamp of a new record may lie.',
+  },
+  'log.message.timestamp.after.max.ms': {
+    type: 'long',
+    default: 3_600_000,
+    min: 0,
+    dynamic: 'cluster',
+    doc: 'How far in the future the timestamp of a new record may lie.',
+  },
+} as const satisfies Readonly<Record<string, KeyRow>>
