@@ -3,9 +3,13 @@
  *
  * - Out: a follower that has not had everything for `replica.lag.time.max.ms`, whose broker is not registered
  *   any more, or that came back without records that it had (its offset is below the high watermark).
- * - In: a follower that has reached the high watermark and the start of this leader's epoch, and whose broker
- *   is registered under the epoch that it fetches with and is not shutting down (KIP-841, KIP-903).
+ * - In: a follower that has reached the high watermark and the start of this leader's epoch, that would not have
+ *   to leave again at once, and whose broker is registered under the epoch that it fetches with and is not
+ *   shutting down (KIP-841, KIP-903).
  * - The leader is always in.
+ *
+ * A decision is at rest: the same facts, looked at again with the set that was decided, ask for no other change.
+ * Otherwise a leader would change its set back and forth for as long as it looks at it.
  */
 
 /** One follower as its leader sees it, from the fetches that it sends. */
@@ -88,7 +92,8 @@ function mayJoin(follower: Follower, view: IsrView): boolean {
   return (
     follower.endOffset >= view.highWatermark &&
     follower.endOffset >= view.epochStartOffset &&
-    isEligible(follower, view.brokers)
+    isEligible(follower, view.brokers) &&
+    staysInSync(follower, view)
   )
 }
 

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, watch, type FSWatcher } from 'node:fs'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import {
@@ -69,8 +70,10 @@ export class EmbeddedStore implements MetadataStore {
     this.#pollAgain(POLL_MS)
   }
 
+  /** Lets the event loop turn before it resolves: whoever commits again and again starves nobody of I/O. */
   async commit(transaction: Transaction, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<CommitResult> {
     const result = await this.#retried(timeoutMs, () => this.#opened().commit(transaction))
+    await setImmediate()
     this.#poll()
     return result
   }

@@ -74,6 +74,14 @@ export function describeStoreContract(subject: () => ContractSubject): void {
     expect(a.tree.get('/y')?.createRevision).toBe(a.tree.get('/x')?.modRevision)
   })
 
+  test('whoever commits again and again leaves turns of the event loop to others', async () => {
+    const a = await follow()
+    let turned = false
+    setImmediate(() => (turned = true))
+    for (let count = 0; count < 20; count += 1) await a.store.commit(put('/count', String(count)))
+    expect(turned).toBe(true)
+  })
+
   test('deletes one key, or all that start with a prefix', async () => {
     const a = await follow()
     for (const key of ['/t', '/t/1', '/t/2', '/tt', '/t0']) await a.store.commit(put(key, '1'))

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { decideIsr, Follower, type IsrView, lowestInSyncOffset } from '../../../broker/replication/isr.ts'
 
 const LAG_MAX_MS = 30_000
@@ -107,6 +108,59 @@ describe('joining the in-sync replicas', () => {
     ['that fetched before its broker registered anew', 100, { brokers: { 1: 11, 2: 99, 3: 13 } }],
   ])('a follower %s does not', (_case, endOffset, scene) => {
     expect(decideIsr(view([follower(2, endOffset), others], { isr, ...scene }))).toBeUndefined()
+  })
+})
+
+describe('a decision', () => {
+  const fetches = fc.array(
+    fc.record({
+      offset: fc.integer({ min: 90, max: 120 }),
+      behind: fc.nat(10),
+      afterMs: fc.nat(2 * LAG_MAX_MS),
+    }),
+    { maxLength: 3 },
+  )
+
+  test('is at rest once it is made: the same facts never ask for another change', () => {
+    expect.hasAssertions()
+    const followers = fc
+      .tuple(fetches, fc.boolean(), fetches, fc.boolean())
+      .map(([two, twoIn, three, threeIn]) => {
+        const histories = [
+          { follower: new Follower(2, twoIn, 0), fetches: two },
+          { follower: new Follower(3, threeIn, 0), fetches: three },
+        ]
+        for (const { follower: each, fetches: made } of histories) {
+          let nowMs = 0
+          for (const { offset, behind, afterMs } of made) {
+            nowMs += afterMs
+            each.recordFetch(offset, 10 + each.id, offset + behind, nowMs)
+          }
+        }
+        return histories.map(({ follower: each }) => each)
+      })
+    fc.assert(
+      fc.property(
+        followers,
+        fc.subarray([2, 3]),
+        fc.integer({ min: 90, max: 120 }),
+        fc.nat(20),
+        fc.nat(5 * LAG_MAX_MS),
+        fc.subarray([2, 3]),
+        (made, members, highWatermark, unreplicated, nowMs, shuttingDown) => {
+          const leaderEndOffset = highWatermark + unreplicated
+          const facts = view(made, {
+            isr: [1, ...members],
+            highWatermark,
+            leaderEndOffset,
+            nowMs,
+            shuttingDown,
+          })
+          const isr = decideIsr(facts)
+          if (isr !== undefined) expect(decideIsr({ ...facts, isr })).toBeUndefined()
+        },
+      ),
+    )
   })
 })
 
