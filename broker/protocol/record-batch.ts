@@ -9,6 +9,7 @@
  * What the leader assigns, base offset and leader epoch, lies before the checksummed part: a batch is stamped in
  * place. The hot path reads headers only; records are decoded where their content matters (record-codec.ts).
  */
+import { type Codec, CODECS } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { KafkaError } from './errors.ts'
 
@@ -34,10 +35,6 @@ const CODEC_MASK = 0x07
 const LOG_APPEND_TIME = 0x08
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
-
-/** Codecs by their number in the attributes. */
-export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-export type Codec = (typeof CODECS)[number]
 
 const MAX_SEQUENCE = 0x7fff_ffff
 

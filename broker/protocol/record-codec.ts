@@ -3,21 +3,15 @@
  * delta, offset delta, key (length -1 for null), value (same), and a count of headers, each a key and a value.
  * The broker needs them for its own state topics and to find a record by its timestamp.
  */
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { type Codec, CODECS, compress, decompress } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { KafkaError } from './errors.ts'
 import { ByteReader, MalformedFrameError } from './reader.ts'
-import {
-  BATCH_HEADER_BYTES,
-  BATCH_OVERHEAD_BYTES,
-  type BatchView,
-  type Codec,
-  CODECS,
-} from './record-batch.ts'
+import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, type BatchView } from './record-batch.ts'
 import { ByteWriter } from './writer.ts'
 
-/** Largest size to which one batch may decompress: a small frame must not fill the memory. */
-const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024
+/** Largest size to which one batch may decompress: a small batch must not fill the memory. */
+export const MAX_DECOMPRESSED_BYTES = 128 * 1024 * 1024
 
 export interface RecordHeader {
   readonly key: string
@@ -40,7 +34,9 @@ export interface DecodedRecord extends Required<RecordToWrite> {
 export interface BatchOptions {
   readonly baseOffset?: number
   readonly leaderEpoch?: number
-  readonly codec?: 'none' | 'gzip' | 'zstd'
+  readonly codec?: Codec
+  /** One of COMPRESSION_LEVELS. */
+  readonly level?: number
   readonly producerId?: number
   readonly producerEpoch?: number
   readonly baseSequence?: number
@@ -53,7 +49,7 @@ export function encodeBatch(records: readonly RecordToWrite[], options: BatchOpt
   const first = records[0]
   if (first === undefined) throw new RangeError('a batch has at least one record')
   const codec = options.codec ?? 'none'
-  const body = compress(encodeRecords(records, first.timestamp), codec)
+  const body = compress(codec, encodeRecords(records, first.timestamp), options.level)
   const size = BATCH_HEADER_BYTES + body.length
   const writer = new ByteWriter(size)
   writer.int64(options.baseOffset ?? 0)
@@ -100,30 +96,38 @@ function encodeRecord(record: RecordToWrite, timestampDelta: number, offsetDelta
   return writer.toBuffer()
 }
 
-/**
- * The records of a batch, in order. Throws CORRUPT_MESSAGE when they do not parse, UNSUPPORTED_COMPRESSION_TYPE
- * for snappy and lz4.
- */
+/** The records of a batch, in order; each is an object, so this is for batches that the broker wrote itself. */
 export function decodeRecords(batch: BatchView): DecodedRecord[] {
-  const reader = new ByteReader(decompress(batch))
+  return [...recordsOf(batch)]
+}
+
+/**
+ * The records of a batch one by one, in order. Throws CORRUPT_MESSAGE where they do not parse, and OutputBoundError
+ * where they are more than MAX_DECOMPRESSED_BYTES.
+ */
+export function* recordsOf(batch: BatchView): Generator<DecodedRecord, void> {
+  const reader = new ByteReader(plainRecordBytes(batch))
   const appendTime = batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : undefined
   const { baseOffset, baseTimestamp, recordCount } = batch
-  const records: DecodedRecord[] = []
+  let index = 0
   try {
-    for (let index = 0; index < recordCount; index++) {
+    for (; index < recordCount; index++) {
       const record = decodeRecord(reader, baseOffset, baseTimestamp)
-      records.push(appendTime === undefined ? record : { ...record, timestamp: appendTime })
+      yield appendTime === undefined ? record : { ...record, timestamp: appendTime }
     }
   } catch (error) {
     if (!(error instanceof MalformedFrameError)) throw error
-    throw new KafkaError('CORRUPT_MESSAGE', `record ${records.length} of ${recordCount}: ${error.message}`)
+    throw new KafkaError('CORRUPT_MESSAGE', `record ${index} of ${recordCount}: ${error.message}`)
   }
-  return records
 }
 
-/** Whether decodeRecords can read batches of this codec. */
-export function isDecodable(codec: Codec | undefined): boolean {
-  return codec === 'none' || codec === 'gzip' || codec === 'zstd'
+/** The records section of a batch, decompressed. Throws as recordsOf does. */
+export function plainRecordBytes(batch: BatchView): Buffer {
+  const { codec, recordBytes } = batch
+  if (codec === undefined) {
+    throw new KafkaError('CORRUPT_MESSAGE', `attributes ${batch.attributes} name a codec that does not exist`)
+  }
+  return decompress(codec, recordBytes, MAX_DECOMPRESSED_BYTES)
 }
 
 function decodeRecord(reader: ByteReader, baseOffset: number, baseTimestamp: number): DecodedRecord {
@@ -142,26 +146,6 @@ function decodeRecord(reader: ByteReader, baseOffset: number, baseTimestamp: num
     throw new MalformedFrameError(`its fields end at byte ${reader.position}, its length says ${end}`)
   }
   return { offset, timestamp, key, value, headers }
-}
-
-function compress(bytes: Buffer, codec: 'none' | 'gzip' | 'zstd'): Buffer {
-  if (codec === 'gzip') return gzipSync(bytes)
-  return codec === 'zstd' ? zstdCompressSync(bytes) : bytes
-}
-
-function decompress(batch: BatchView): Buffer {
-  const { codec, recordBytes } = batch
-  const limit = { maxOutputLength: MAX_DECOMPRESSED_BYTES }
-  try {
-    if (codec === 'none') return recordBytes
-    if (codec === 'gzip') return gunzipSync(recordBytes, limit)
-    if (codec === 'zstd') {
-      return zstdDecompressSync(recordBytes, { ...limit, finishFlush: constants.ZSTD_e_end })
-    }
-  } catch (error) {
-    throw new KafkaError('CORRUPT_MESSAGE', `the ${codec} data of the batch: ${(error as Error).message}`)
-  }
-  throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `records in ${codec ?? 'an unknown codec'}`)
 }
 
 function readBytes(reader: ByteReader): Buffer | null {

@@ -2,7 +2,7 @@
 import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type BatchView, validateClientBatch } from '../protocol/record-batch.ts'
-import { decodeRecords, isDecodable } from '../protocol/record-codec.ts'
+import { recordsOf } from '../protocol/record-codec.ts'
 
 /**
  * The one batch in `records`. The coordinator's own records are bound by neither size nor timestamp. Throws what
@@ -22,8 +22,8 @@ export function checkAppended(
     timestampBeforeMaxMs: isClient ? config.get('message.timestamp.before.max.ms') : Infinity,
     timestampAfterMaxMs: isClient ? config.get('message.timestamp.after.max.ms') : Infinity,
   })
-  const needsKeys = isClient && config.get('cleanup.policy').includes('compact') && isDecodable(batch.codec)
-  if (needsKeys && decodeRecords(batch).some(({ key }) => key === null)) {
+  const needsKeys = isClient && config.get('cleanup.policy').includes('compact')
+  if (needsKeys && recordsOf(batch).some(({ key }) => key === null)) {
     throw new KafkaError('INVALID_RECORD', 'the topic is compacted: every record needs a key')
   }
   return batch

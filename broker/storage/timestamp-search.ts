@@ -1,6 +1,6 @@
 /** Finds records by timestamp: index, then batch headers, then the records of one batch. */
 import { type BatchView, BATCH_HEADER_BYTES } from '../protocol/record-batch.ts'
-import { decodeRecords, isDecodable } from '../protocol/record-codec.ts'
+import { recordsOf } from '../protocol/record-codec.ts'
 import type { Segment } from './segment.ts'
 
 export interface FoundRecord {
@@ -15,10 +15,7 @@ export interface OffsetRange {
   readonly endOffset: number
 }
 
-/**
- * The first record in the range whose timestamp is `timestamp` or later. Records of batches in a codec that is not
- * decoded here are found by batch: the answer is then the batch's first offset, which skips nothing.
- */
+/** The first record in the range whose timestamp is `timestamp` or later. */
 export function findByTimestamp(
   segments: readonly Segment[],
   timestamp: number,
@@ -46,11 +43,11 @@ function findInSegment(segment: Segment, timestamp: number, range: OffsetRange):
 
 function firstAtOrAfter(batch: BatchView, timestamp: number, range: OffsetRange): FoundRecord | undefined {
   const { leaderEpoch } = batch
-  if (!isDecodable(batch.codec) || batch.sizeBytes === BATCH_HEADER_BYTES) {
+  if (batch.sizeBytes === BATCH_HEADER_BYTES) {
     const offset = Math.max(batch.baseOffset, range.startOffset)
     return { offset, timestamp: batch.maxTimestamp, leaderEpoch }
   }
-  const record = decodeRecords(batch).find(
+  const record = recordsOf(batch).find(
     ({ offset, timestamp: time }) =>
       time >= timestamp && offset >= range.startOffset && offset < range.endOffset,
   )
