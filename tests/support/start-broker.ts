@@ -22,6 +22,8 @@ export interface BrokerOptions {
   /** A free port unless given. */
   readonly port?: number
   readonly overrides?: Readonly<Record<string, string>>
+  /** Options of node itself. */
+  readonly nodeOptions?: readonly string[]
 }
 
 /** One line of the broker's log. */
@@ -55,7 +57,9 @@ export class BrokerProcess {
     this.folder = options.folder ?? mkdtempSync(path.join(os.tmpdir(), 'brokerkit-broker-'))
     const file = path.join(this.folder, 'server.properties')
     writeFileSync(file, formatProperties(Object.entries(this.#properties())))
-    this.#child = spawn(process.execPath, [MAIN, file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(process.execPath, [...(options.nodeOptions ?? []), MAIN, file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     running.add(this.#child)
     this.exited = once(this.#child, 'exit').then(([code, signal]: (Exit['code'] | Exit['signal'])[]) => {
       running.delete(this.#child)

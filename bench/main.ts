@@ -1,0 +1,49 @@
+/**
+ * `npm run bench [-- parts] [--quick] [--rounds n] [--json] [--only text]`: compares this broker with Apache Kafka's server, in one
+ * run on one machine, and keeps the tables of a whole run in BENCHMARKS.md. Parts: produce, consume, connections,
+ * latency, resources; all of them unless named. `npm run bench -- profile produce` (or consume) shows where this
+ * broker's time goes under that load.
+ */
+import { parseArgs } from 'node:util'
+import { CASES, type Part, PARTS } from './cases.ts'
+import { requireKafkaTools } from './contenders.ts'
+import { profile } from './profile.ts'
+import { table } from './report.ts'
+import { runAll } from './run.ts'
+
+const QUICK_SCALE = 0.25
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+  },
+})
+
+async function main(): Promise<void> {
+  const report = (line: string): void => console.error(line)
+  const tools = await requireKafkaTools(report)
+  const [command, load = 'produce'] = positionals
+  if (command === 'profile') {
+    if (load !== 'produce' && load !== 'consume') throw new Error(`profile ${load}: give produce or consume`)
+    console.log(await profile(load, tools, report))
+    return
+  }
+  const parts = positionals.length === 0 ? PARTS : (positionals as Part[])
+  const cases = CASES.filter(({ part, name }) => parts.includes(part) && name.includes(values.only))
+  const results = await runAll({
+    cases,
+    withResources: parts.includes('resources'),
+    rounds: Number(values.rounds),
+    scale: values.quick ? QUICK_SCALE : 1,
+    tools,
+    report,
+  })
+  if (values.json) console.log(JSON.stringify(results, undefined, 2))
+  else console.log(table(results))
+}
+
+await main()
