@@ -3,24 +3,17 @@ import type { RequestContext } from '../../../broker/handlers/context.ts'
 import type { Fetch } from '../../../broker/protocol/apis/fetch.ts'
 import { errorName } from '../../../broker/protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../broker/protocol/schema.ts'
-import { type OneBrokerParts, openParts } from '../../support/one-broker-parts.ts'
 import { batchOfTexts, textsIn } from '../../support/records.ts'
+import { useBroker } from '../../support/use-broker.ts'
 
 type Request = RequestOf<typeof Fetch>
 type Asked = Partial<Request['topics'][number]['partitions'][number]>
 type Response = ResponseOf<typeof Fetch>
 
-let parts: OneBrokerParts
-
-beforeEach(async () => {
-  parts = await openParts()
-  await parts.createTopic('orders', 2)
-})
-
-afterEach(() => parts.close())
+const broker = useBroker({ topics: { orders: 2 }, perTest: true })
 
 async function append(texts: string[], index = 0): Promise<void> {
-  await parts.partition('orders', index).append(batchOfTexts(texts), { acks: -1, timeoutMs: 1000 })
+  await broker.append('orders', texts, index)
 }
 
 /** Partitions of the topic `orders`, from offset 0 unless told otherwise. */
@@ -59,7 +52,7 @@ function request(asked: readonly Asked[], more: Partial<Request> = {}): Request 
 }
 
 async function ask(asked: Request, version = 12, more: Partial<RequestContext> = {}): Promise<Response> {
-  return (await fetch(asked, parts.context(version, more)))!
+  return (await fetch(asked, broker.context(version, more)))!
 }
 
 function partitionsOf(response: Response): Response['responses'][number]['partitions'] {
@@ -147,9 +140,9 @@ describe('waiting', () => {
   })
 
   test('a wait ends when the topic is deleted', async () => {
-    const topic = parts.metadata.image.topics.get('orders')!
+    const topic = broker.metadata.image.topics.get('orders')!
     const asked = ask(request([{}], { maxWaitMs: 30_000 }))
-    await parts.metadata.deleteTopic('orders', topic.id)
+    await broker.metadata.deleteTopic('orders', topic.id)
     expect(errorsOf(await asked)).toEqual(['UNKNOWN_TOPIC_OR_PARTITION'])
   })
 
@@ -175,7 +168,7 @@ test.each<[string, Asked, string]>([
 
 test('finds topics by id from v13 on', async () => {
   await append(['a'])
-  const topicId = parts.metadata.image.topics.get('orders')!.id
+  const topicId = broker.metadata.image.topics.get('orders')!.id
   const byId = (id: string): Request => {
     const asked = request([{}])
     return { ...asked, topics: [{ ...asked.topics[0]!, topic: '', topicId: id }] }
@@ -206,7 +199,7 @@ describe('sessions', () => {
 })
 
 test('a request of an earlier life of a follower is refused', async () => {
-  const epoch = parts.metadata.image.brokers.get(1)!.epoch
+  const epoch = broker.metadata.image.brokers.get(1)!.epoch
   const response = await ask(request([{}], { replicaState: { replicaId: 1, replicaEpoch: epoch - 1 } }), 17)
   expect(errorName(response.errorCode ?? 0)).toBe('STALE_BROKER_EPOCH')
 })

@@ -1,23 +1,19 @@
 import { listOffsets } from '../../../broker/handlers/list-offsets.ts'
 import { offsetForLeaderEpoch } from '../../../broker/handlers/offset-for-leader-epoch.ts'
 import { errorName } from '../../../broker/protocol/errors.ts'
-import { type OneBrokerParts, openParts } from '../../support/one-broker-parts.ts'
 import { batchOfTexts } from '../../support/records.ts'
+import { useBroker } from '../../support/use-broker.ts'
 
-let parts: OneBrokerParts
+const broker = useBroker({ topics: { orders: 1 } })
 const START = Date.now() - 60_000
 
 beforeAll(async () => {
-  parts = await openParts()
-  await parts.createTopic('orders')
   const append = (text: string, timestamp: number): Promise<unknown> =>
-    parts.partition('orders').append(batchOfTexts([text], { timestamp }), { acks: -1, timeoutMs: 1000 })
+    broker.append('orders', batchOfTexts([text], { timestamp }))
   await append('first', START)
   await append('latest', START + 2000)
   await append('late', START + 1000)
 })
-
-afterAll(() => parts.close())
 
 async function ask(timestamp: number, partitionIndex = 0, version = 8): Promise<unknown[]> {
   const response = await listOffsets(
@@ -27,7 +23,7 @@ async function ask(timestamp: number, partitionIndex = 0, version = 8): Promise<
       topics: [{ name: 'orders', partitions: [{ partitionIndex, currentLeaderEpoch: -1, timestamp }] }],
       timeoutMs: 1000,
     },
-    parts.context(version),
+    broker.context(version),
   )
   const { errorCode, offset, timestamp: found } = response!.topics[0]!.partitions[0]!
   return [errorName(errorCode), offset, found]
@@ -51,7 +47,7 @@ test('refuses a partition that is not there', async () => {
 })
 
 test('an epoch ends where the next one begins, the present one at the end of the log', async () => {
-  const { leaderEpoch } = parts.partition('orders')
+  const { leaderEpoch } = broker.partition('orders')
   const ends = async (epoch: number): Promise<unknown> => {
     const response = await offsetForLeaderEpoch(
       {
@@ -60,7 +56,7 @@ test('an epoch ends where the next one begins, the present one at the end of the
           { topic: 'orders', partitions: [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch: epoch }] },
         ],
       },
-      parts.context(4),
+      broker.context(4),
     )
     return response!.topics[0]!.partitions[0]
   }

@@ -2,18 +2,11 @@ import { produce } from '../../../broker/handlers/produce.ts'
 import type { Produce } from '../../../broker/protocol/apis/produce.ts'
 import { errorName } from '../../../broker/protocol/errors.ts'
 import { type RequestOf, ZERO_UUID } from '../../../broker/protocol/schema.ts'
-import { type OneBrokerParts, openParts } from '../../support/one-broker-parts.ts'
 import { batchOfTexts } from '../../support/records.ts'
+import { useBroker } from '../../support/use-broker.ts'
 
-let parts: OneBrokerParts
-let topicId: string
-
-beforeAll(async () => {
-  parts = await openParts()
-  topicId = (await parts.createTopic('orders', 2)).id
-})
-
-afterAll(() => parts.close())
+const broker = useBroker({ topics: { orders: 2 } })
+const topicId = (): string => broker.metadata.image.topics.get('orders')!.id
 
 interface Sent {
   readonly version?: number
@@ -41,7 +34,7 @@ async function send(sent: Sent): Promise<Awaited<ReturnType<typeof produce>>> {
       },
     ],
   }
-  return produce(request, parts.context(sent.version ?? 9))
+  return produce(request, broker.context(sent.version ?? 9))
 }
 
 /** Error name and base offset of each partition in the answer. */
@@ -55,10 +48,10 @@ async function results(sent: Sent): Promise<(string | number)[][]> {
 }
 
 test.each([0, 1, -1])('appends to each partition named with acks=%i', async (acks) => {
-  const before = [0, 1].map((index) => parts.partition('orders', index).log.logEndOffset)
+  const before = [0, 1].map((index) => broker.partition('orders', index).log.logEndOffset)
   const response = await send({ acks, records: { 0: batchOfTexts(['a', 'b']), 1: batchOfTexts(['c']) } })
-  expect(parts.partition('orders', 0).log.logEndOffset).toBe(before[0]! + 2)
-  expect(parts.partition('orders', 1).log.logEndOffset).toBe(before[1]! + 1)
+  expect(broker.partition('orders', 0).log.logEndOffset).toBe(before[0]! + 2)
+  expect(broker.partition('orders', 1).log.logEndOffset).toBe(before[1]! + 1)
   if (acks === 0) expect(response).toBeNull()
   else {
     expect(response?.responses[0]?.partitionResponses).toMatchObject([
@@ -69,10 +62,10 @@ test.each([0, 1, -1])('appends to each partition named with acks=%i', async (ack
 })
 
 test('finds a topic by its id from v13 on', async () => {
-  const end = parts.partition('orders').log.logEndOffset
-  expect(await results({ version: 13, topic: '', topicId, records: { 0: batchOfTexts(['x']) } })).toEqual([
-    [0, 'NONE', end],
-  ])
+  const end = broker.partition('orders').log.logEndOffset
+  expect(
+    await results({ version: 13, topic: '', topicId: topicId(), records: { 0: batchOfTexts(['x']) } }),
+  ).toEqual([[0, 'NONE', end]])
   const unknown = {
     version: 13,
     topic: '',
@@ -85,7 +78,7 @@ test('finds a topic by its id from v13 on', async () => {
 test('a partition that fails does not spoil the others', async () => {
   const spoilt = batchOfTexts(['spoilt'])
   spoilt[spoilt.length - 1]! ^= 0xff
-  const end = parts.partition('orders', 1).log.logEndOffset
+  const end = broker.partition('orders', 1).log.logEndOffset
   expect(
     await results({ records: { 0: spoilt, 1: batchOfTexts(['good']), 7: batchOfTexts(['nowhere']) } }),
   ).toEqual([
