@@ -133,11 +133,10 @@ export const describeConfigs: Fail<typeof DescribeConfigs> = (request, error) =>
   })),
 })
 
-export const describeCluster: Fail<typeof DescribeCluster> = (request, error) => ({
+export const describeCluster: Fail<typeof DescribeCluster> = (_request, error) => ({
   throttleTimeMs: 0,
   errorCode: error.code,
   errorMessage: errorMessage(error),
-  endpointType: request.endpointType,
   clusterId: '',
   brokers: [],
 })

@@ -54,9 +54,17 @@ function describeTopics(request: Request, context: RequestContext): TopicRespons
   if (topics === null || (topics.length === 0 && context.apiVersion < FIRST_VERSION_WITH_NULL)) {
     return [...image.topics.values()].map((topic) => describeTopic(topic, request, context))
   }
-  return topics.map(({ name, topicId }) =>
+  return distinct(topics).map(({ name, topicId }) =>
     topicId === ZERO_UUID ? describeByName(name, request, context) : describeById(topicId, request, context),
   )
+}
+
+/** A topic that is asked for twice is described once. */
+function distinct(topics: NonNullable<Request['topics']>): NonNullable<Request['topics']> {
+  const byIdentity = new Map(
+    topics.map((topic) => [topic.topicId === ZERO_UUID ? `name ${topic.name}` : topic.topicId, topic]),
+  )
+  return byIdentity.size === topics.length ? topics : [...byIdentity.values()]
 }
 
 function describeByName(name: string | null, request: Request, context: RequestContext): TopicResponse {

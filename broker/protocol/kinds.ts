@@ -44,13 +44,10 @@ export function fixedKind<T>(
   return { bind: () => codec, implicitDefault: () => initial }
 }
 
-/** Reads the length in front of a string, byte string or array: -1 for null. */
+/** Reads the length in front of a string, byte string or array: negative for null, which Apache Kafka writes as -1. */
 function readLength(reader: ByteReader, flexible: boolean, short: boolean): number {
   if (flexible) return reader.unsignedVarint() - 1
-  const length = short ? reader.int16() : reader.int32()
-  if (length < -1)
-    throw new MalformedFrameError(`the length ${length} at byte ${reader.position} is negative`)
-  return length
+  return short ? reader.int16() : reader.int32()
 }
 
 function writeLength(writer: ByteWriter, length: number, flexible: boolean, short: boolean): void {

@@ -28,6 +28,8 @@ export interface KafkaServerOptions {
   readonly overrides?: Readonly<Record<string, string>>
   /** Options of the JVM; a gigabyte of heap, as Kafka's own script has it, unless given. */
   readonly jvm?: readonly string[]
+  /** Levels of features to format with, where they are not to be the newest. */
+  readonly features?: Readonly<Record<string, number>>
 }
 
 /** Processes to end should the test run end without ending them. */
@@ -90,6 +92,7 @@ export async function startKafkaServer(
     CLUSTER_ID,
     '--config',
     file,
+    ...Object.entries(options.features ?? {}).flatMap(([name, level]) => ['--feature', `${name}=${level}`]),
   ])
   const jvm = options.jvm ?? ['-Xmx1G', '-Xms1G', '-XX:+UseG1GC']
   const child = spawn(java, [...jvm, ...LOG_LEVEL, '-cp', classPath, 'kafka.Kafka', file], {

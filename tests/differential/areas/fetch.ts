@@ -1,0 +1,112 @@
+/** Fetch. */
+import { Fetch } from '../../../broker/protocol/apis/fetch.ts'
+import { Produce } from '../../../broker/protocol/apis/produce.ts'
+import type { RequestToSend } from '../../../broker/protocol/schema.ts'
+import { batchOfTexts } from '../../support/records.ts'
+import { type Area, ask, type Step } from '../case.ts'
+
+const T0 = 1_700_000_000_000
+const UNKNOWN_ID = 'ABEiM0RVZneImaq7zN3u_w'
+
+type Request = RequestToSend<typeof Fetch>
+type Partition = Request['topics'][number]['partitions'][number]
+
+function partition(index: number, fetchOffset: number, rest: Partial<Partition> = {}): Partition {
+  return { partition: index, fetchOffset, partitionMaxBytes: 1_000_000, ...rest }
+}
+
+function fetchFrom(
+  partitions: readonly Partition[],
+  options: Partial<Request> & { readonly version?: number; readonly topic?: string } = {},
+): Step {
+  const { version = 12, topic = 'read', ...rest } = options
+  return ask(Fetch, version, {
+    maxWaitMs: 0,
+    minBytes: 1,
+    topics: [{ topic, partitions: [...partitions] }],
+    ...rest,
+  })
+}
+
+function byId(id: string | null, partitions: readonly Partition[]): Step {
+  return ask(Fetch, 13, (scene) => ({
+    maxWaitMs: 0,
+    minBytes: 1,
+    topics: [{ topicId: id ?? scene.topicId('read'), partitions: [...partitions] }],
+  }))
+}
+
+const write = ask(Produce, 9, {
+  acks: -1,
+  timeoutMs: 5000,
+  topicData: [
+    {
+      name: 'read',
+      partitionData: [{ index: 0, records: batchOfTexts(['a', 'b', 'c'], { timestamp: T0 }) }],
+    },
+  ],
+})
+
+export const fetch: Area = {
+  name: 'fetch',
+  topics: { read: { partitions: 2 } },
+  prepare: [write, write, write],
+  cases: {
+    'from the start': fetchFrom([partition(0, 0)]),
+    'from within a batch': fetchFrom([partition(0, 4)]),
+    'from the end': fetchFrom([partition(0, 9)]),
+    'beyond the end': fetchFrom([partition(0, 10)]),
+    'from a negative offset': fetchFrom([partition(0, -1)]),
+    'an empty partition': fetchFrom([partition(1, 0)]),
+    'an unknown partition': fetchFrom([partition(7, 0)]),
+    'a negative partition': fetchFrom([partition(-1, 0)]),
+    'an unknown topic': fetchFrom([partition(0, 0)], { topic: 'nowhere' }),
+    'a topic name that is not valid': fetchFrom([partition(0, 0)], { topic: 'a b' }),
+    'good and bad partitions': fetchFrom([partition(0, 0), partition(7, 0), partition(1, 50)]),
+    'the same partition twice': fetchFrom([partition(0, 0), partition(0, 3)]),
+    'no topics': fetchFrom([], { topics: [] }),
+    'no partitions': fetchFrom([]),
+    'one byte of a partition': fetchFrom([partition(0, 0, { partitionMaxBytes: 1 })]),
+    'no byte of a partition': fetchFrom([partition(0, 0, { partitionMaxBytes: 0 })]),
+    'a negative number of bytes of a partition': fetchFrom([partition(0, 0, { partitionMaxBytes: -1 })]),
+    'one byte in all': fetchFrom([partition(0, 0)], { maxBytes: 1 }),
+    'no byte in all': fetchFrom([partition(0, 0)], { maxBytes: 0 }),
+    'two batches of three': fetchFrom([partition(0, 0, { partitionMaxBytes: 180 })]),
+    read_committed: fetchFrom([partition(0, 0)], { isolationLevel: 1 }),
+    'an isolation level that does not exist': fetchFrom([partition(0, 0)], { isolationLevel: 9 }),
+    'an older leader epoch': fetchFrom([partition(0, 0, { currentLeaderEpoch: -2 })]),
+    'the present leader epoch': fetchFrom([partition(0, 0, { currentLeaderEpoch: 0 })]),
+    'a leader epoch to come': fetchFrom([partition(0, 0, { currentLeaderEpoch: 99 })]),
+    'a last fetched epoch to come': fetchFrom([
+      partition(0, 3, { currentLeaderEpoch: 0, lastFetchedEpoch: 5 }),
+    ]),
+    'a last fetched epoch that is right': fetchFrom([
+      partition(0, 3, { currentLeaderEpoch: 0, lastFetchedEpoch: 0 }),
+    ]),
+    'a last fetched epoch beyond the end': fetchFrom([
+      partition(0, 50, { currentLeaderEpoch: 0, lastFetchedEpoch: 0 }),
+    ]),
+    'version 4': fetchFrom([partition(0, 0)], { version: 4 }),
+    'version 5': fetchFrom([partition(0, 0)], { version: 5 }),
+    'version 7': fetchFrom([partition(0, 0)], { version: 7 }),
+    'version 10': fetchFrom([partition(0, 0)], { version: 10 }),
+    'version 11': fetchFrom([partition(0, 0)], { version: 11 }),
+    'a topic by id': byId(null, [partition(0, 0)]),
+    'an unknown partition by id': byId(null, [partition(7, 0)]),
+    'an unknown id': byId(UNKNOWN_ID, [partition(0, 0)]),
+    'no id': byId('AAAAAAAAAAAAAAAAAAAAAA', [partition(0, 0)]),
+    'version 18': ask(Fetch, 18, (scene) => ({
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: [{ topicId: scene.topicId('read'), partitions: [partition(0, 0)] }],
+    })),
+    'a session that does not exist': fetchFrom([partition(0, 0)], { sessionId: 12345, sessionEpoch: 1 }),
+    'an epoch without a session': fetchFrom([partition(0, 0)], { sessionId: 0, sessionEpoch: 5 }),
+    'the end of a session that does not exist': fetchFrom([partition(0, 0)], {
+      sessionId: 12345,
+      sessionEpoch: -1,
+    }),
+    'a replica that is none': fetchFrom([partition(0, 0)], { replicaId: 77 }),
+    'a replica below -1': fetchFrom([partition(0, 0)], { replicaId: -2 }),
+  },
+}
