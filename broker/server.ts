@@ -28,6 +28,7 @@ import { Closers } from './runtime/closers.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Logger } from './runtime/logger.ts'
 import { Metrics } from './runtime/metrics.ts'
+import type { DirectoryHealth } from './storage/directory-health.ts'
 import { LogManager } from './storage/log-manager.ts'
 
 const QUORUM_WAIT_LOGGED_EVERY_MS = 5_000
@@ -104,7 +105,7 @@ export class BrokerServer {
     // Clients are let go before the parts that serve them close.
     this.#closers.push('connections', () => this.#closeConnections())
     this.#closers.push('leaderships', () => this.#handOver(metadata, registration))
-    this.#watchMetrics(metadata)
+    this.#watchMetrics(metadata, logs)
     const listeners = this.#endpoints.map(({ listener, host, port }) => `${listener}://${host}:${port}`)
     const startMs = Math.round(this.#options.clock.monotonicMs() - startedMs)
     this.#logger.info({ clusterId, listeners, startMs }, 'broker started')
@@ -144,12 +145,10 @@ export class BrokerServer {
       clock,
       logger: this.#logger,
       knowsTopic: (topicId) => metadata.image.topicNames.has(topicId),
-      onDirectoryOffline: (directory, remaining) => {
-        if (remaining > 0) return
-        this.#options.onFailure(
-          new Error(`no log directory is left: the last one, ${directory}, went offline`),
-        )
-      },
+    })
+    logs.onOffline(({ directory, remaining }) => {
+      if (remaining > 0) return
+      this.#options.onFailure(new Error(`no log directory is left: the last one, ${directory}, went offline`))
     })
     this.#closers.push('logs', () => logs.close())
     return logs
@@ -277,9 +276,21 @@ export class BrokerServer {
     )
   }
 
-  #watchMetrics(metadata: ClusterMetadata): void {
+  #watchMetrics(metadata: ClusterMetadata, logs: LogManager): void {
     const { brokerId } = this.#options.config
     this.metrics.watch('kafka_network_connections', 'Open connections.', () => this.#connections.size)
+    const directories = (condition: (health: DirectoryHealth) => boolean) => () =>
+      logs.healths.filter(condition).length
+    this.metrics.watch(
+      'kafka_storage_offline_directories',
+      'Log directories that failed.',
+      directories(({ isOnline }) => !isOnline),
+    )
+    this.metrics.watch(
+      'kafka_storage_short_directories',
+      'Log directories with less space than the reserve: records of clients are refused.',
+      directories(({ isOnline, isShort }) => isOnline && isShort),
+    )
     this.metrics.watch('kafka_replication_led_partitions', 'Partitions that this broker leads.', () =>
       countLed(metadata.image, brokerId, () => true),
     )

@@ -7,6 +7,7 @@ import type { CreateTopics } from '../protocol/apis/create-topics.ts'
 import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
 import type { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import type { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
+import type { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
 import type { Fetch } from '../protocol/apis/fetch.ts'
 import type { FindCoordinator } from '../protocol/apis/find-coordinator.ts'
 import type { Heartbeat } from '../protocol/apis/heartbeat.ts'
@@ -131,6 +132,12 @@ export const describeConfigs: Fail<typeof DescribeConfigs> = (request, error) =>
     resourceName,
     configs: [],
   })),
+})
+
+export const describeLogDirs: Fail<typeof DescribeLogDirs> = (_request, error) => ({
+  throttleTimeMs: 0,
+  errorCode: error.code,
+  results: [],
 })
 
 export const describeCluster: Fail<typeof DescribeCluster> = (_request, error) => ({

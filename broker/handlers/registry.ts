@@ -7,6 +7,7 @@ import { CreateTopics } from '../protocol/apis/create-topics.ts'
 import { DeleteTopics } from '../protocol/apis/delete-topics.ts'
 import { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
+import { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
 import { Fetch } from '../protocol/apis/fetch.ts'
 import { FindCoordinator } from '../protocol/apis/find-coordinator.ts'
 import { Heartbeat } from '../protocol/apis/heartbeat.ts'
@@ -28,6 +29,7 @@ import { createTopics } from './create-topics.ts'
 import { deleteTopics } from './delete-topics.ts'
 import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs } from './describe-configs.ts'
+import { describeLogDirs } from './describe-log-dirs.ts'
 import * as fail from './error-responses.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
@@ -92,6 +94,7 @@ const routes: readonly Route[] = [
   handle(OffsetForLeaderEpoch, offsetForLeaderEpoch, fail.offsetForLeaderEpoch),
   handle(DescribeConfigs, describeConfigs, fail.describeConfigs),
   handle(DescribeCluster, describeCluster, fail.describeCluster),
+  handle(DescribeLogDirs, describeLogDirs, fail.describeLogDirs),
 ]
 
 /** By API key. */

@@ -19,7 +19,7 @@ import type { Peer } from '../network/peer.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import type { LogManager } from '../storage/log-manager.ts'
+import type { DirectoryView, LogManager } from '../storage/log-manager.ts'
 import type { PartitionLog } from '../storage/partition-log.ts'
 import { FollowerFetcher } from './follower-fetcher.ts'
 import type { PartitionMetadata } from './leadership.ts'
@@ -104,6 +104,11 @@ export class ReplicaManager {
 
   partitions(): Iterable<Partition> {
     return this.#partitions.values()
+  }
+
+  /** Every log directory of this broker with what it holds. */
+  logDirectories(): Promise<DirectoryView[]> {
+    return this.#options.logs.describe()
   }
 
   /**

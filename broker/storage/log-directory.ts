@@ -12,7 +12,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from './checkpoint-file.ts'
-import { DirectoryHealth } from './directory-health.ts'
+import type { DirectoryHealth } from './directory-health.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import {
   deletedDirectoryName,
@@ -23,6 +23,7 @@ import {
 } from './file-names.ts'
 import { type Files, replaceFile } from './files.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { writePartitionMetadata } from './partition-metadata.ts'
 
 const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint'
@@ -43,6 +44,8 @@ export class LogDirectory {
   readonly path: string
   readonly health: DirectoryHealth
   readonly logs = new Map<string, PartitionLog>()
+  /** Copies that are being made here of logs in other directories; under the name of the partition as well. */
+  readonly futures = new Map<string, PartitionLog>()
   readonly stoppedCleanly: boolean
   readonly recoveryPoints: Offsets
   readonly startOffsets: Offsets
@@ -54,16 +57,16 @@ export class LogDirectory {
   #queuedCheckpoint: Promise<void> | undefined
 
   /** Takes over a locked directory: reads its checkpoints and takes its clean-shutdown mark away. */
-  constructor(o: { path: string; lock: DirectoryLock; files: Files; logger: Logger; onOffline: () => void }) {
-    this.path = o.path
+  constructor(o: { health: DirectoryHealth; lock: DirectoryLock; files: Files; logger: Logger }) {
+    this.health = o.health
+    this.path = o.health.path
     this.#files = o.files
     this.#logger = o.logger
     this.#lock = o.lock
-    this.health = new DirectoryHealth(o.path, o.logger, o.onOffline)
     this.recoveryPoints = this.#readOffsets(RECOVERY_POINTS)
     this.startOffsets = this.#readOffsets(START_OFFSETS)
     this.highWatermarks = this.#readOffsets(HIGH_WATERMARKS)
-    const mark = `${o.path}/${CLEAN_SHUTDOWN}`
+    const mark = `${this.path}/${CLEAN_SHUTDOWN}`
     this.stoppedCleanly = o.files.exists(mark)
     o.files.remove(mark)
   }
@@ -105,11 +108,16 @@ export class LogDirectory {
     return `${this.path}/${partitionDirectoryName(topic, partition)}`
   }
 
-  async makePartition(at: TopicPartition): Promise<string> {
+  /** A new partition's directory, with the id of its topic. Rejects with KAFKA_STORAGE_ERROR, and nothing is left. */
+  async makePartition(at: TopicPartition, topicId: string): Promise<void> {
     const path = this.partitionPath(at)
-    this.#files.makeDirectory(path)
-    await this.#files.syncDirectory(this.path)
-    return path
+    try {
+      this.#files.makeDirectory(path)
+      await this.#files.syncDirectory(this.path)
+      await writePartitionMetadata(this.#files, path, topicId)
+    } catch (error) {
+      throw this.health.failedWrite(path, error, () => this.#files.remove(path))
+    }
   }
 
   /** Gives the partition's directory a name under which it is never opened again; returns its path. */
@@ -129,7 +137,7 @@ export class LogDirectory {
   checkpoint(): Promise<void> {
     this.#queuedCheckpoint ??= this.#checkpoints.run(async () => {
       this.#queuedCheckpoint = undefined
-      const logs = [...this.logs.values()]
+      const logs = [...this.logs.values(), ...this.futures.values()]
       const entry = (log: PartitionLog, offset: number) => ({
         topic: log.topic,
         partition: log.partition,
@@ -160,7 +168,8 @@ export class LogDirectory {
       const lines = entries.map(({ topic, partition, offset }) => [topic, partition, offset])
       await writeCheckpoint(this.#files, path, lines)
     } catch (error) {
-      throw this.health.failure(path, error)
+      // The old file is replaced once the new one is complete.
+      throw this.health.failedWrite(path, error)
     }
   }
 
@@ -179,7 +188,14 @@ export class LogDirectory {
 
   /** Unlocks and leaves no mark: the next start recovers. */
   abandon(): void {
-    for (const log of this.logs.values()) log.abandon()
+    for (const log of [...this.logs.values(), ...this.futures.values()]) log.abandon()
     this.#lock.release()
+  }
+
+  /** Lets go of a directory that failed: whoever waits for it, its files and its lock, so that it can be unmounted. */
+  async release(): Promise<void> {
+    for (const log of [...this.logs.values(), ...this.futures.values()]) await log.settle()
+    await this.#checkpoints.close()
+    this.abandon()
   }
 }

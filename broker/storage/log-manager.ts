@@ -1,23 +1,22 @@
 /**
  * All partition logs of one broker, in all its log directories. Opening it locks the directories, checks that they
- * belong to this cluster and node, and recovers every log in them; closing it leaves the clean-shutdown marks.
+ * belong to this cluster and node, and recovers every log in them; closing it leaves the clean-shutdown marks. A
+ * directory that fails goes offline with its logs, which are then not here any more, and the others go on.
  */
 import type { Config } from '../config/config.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+import type { DirectoryHealth } from './directory-health.ts'
+import type { DirectoryLock } from './directory-lock.ts'
+import { DiskReserve } from './disk-reserve.ts'
+import { type MeasureSpace, measureSpace } from './disk-space.ts'
 import { partitionDirectoryName, type TopicPartition } from './file-names.ts'
 import { type Files, nodeFiles } from './files.ts'
-import { LogDirectory, type PartitionOffset } from './log-directory.ts'
-import { checkMetaProperties, writeMetaProperties } from './meta-properties.ts'
-import {
-  countPartitionsIn,
-  readPartitionMetadata,
-  writePartitionMetadata,
-  ZERO_TOPIC_ID,
-} from './partition-metadata.ts'
+import { DuplicatePartitionError, takeOverDirectories, unlessOffline } from './log-directories.ts'
+import type { LogDirectory, PartitionOffset } from './log-directory.ts'
+import { readPartitionMetadata, ZERO_TOPIC_ID } from './partition-metadata.ts'
 import { PartitionLog } from './partition-log.ts'
 
 export interface LogManagerOptions {
@@ -29,24 +28,53 @@ export interface LogManagerOptions {
   readonly logger: Logger
   readonly files?: Files
   readonly lock?: (directory: string) => DirectoryLock
+  /** Free space is that of the real file systems unless given. */
+  readonly measure?: MeasureSpace
   /** Whether the quorum knows this topic id: tells, should meta.properties be foreign, what is likely wrong. */
   readonly knowsTopic?: (topicId: string) => boolean
-  /** A log directory went offline; `remaining` are still good. A broker without any should stop. */
-  readonly onDirectoryOffline?: (directory: string, remaining: number) => void
+}
+
+/** A log directory went offline. */
+export interface DirectoryLoss {
+  readonly directory: string
+  /** What it held; these logs are not served any more. */
+  readonly logs: readonly PartitionLog[]
+  /** How many directories are still good. A broker without any should stop. */
+  readonly remaining: number
+}
+
+/** What DescribeLogDirs tells of a directory. */
+export interface DirectoryView {
+  readonly path: string
+  readonly isOnline: boolean
+  /** Of its file system; -1 when not known. */
+  readonly totalBytes: number
+  readonly usableBytes: number
+  readonly logs: readonly PartitionLog[]
+  /** Copies that are being made there of logs in other directories. */
+  readonly futures: readonly PartitionLog[]
 }
 
 export class LogManager {
   readonly #o: LogManagerOptions
   readonly #files: Files
   readonly #logger: Logger
-  readonly #directories: LogDirectory[] = []
+  readonly #measure: MeasureSpace
   readonly #logs = new Map<string, PartitionLog>()
   readonly #cancels = new Set<() => void>()
+  readonly #listeners = new Set<(loss: DirectoryLoss) => void>()
+  readonly #releases = new Set<Promise<void>>()
+  /** One for each of log.dirs. */
+  #healths: readonly DirectoryHealth[] = []
+  /** Those that are online. */
+  #directories: readonly LogDirectory[] = []
+  #offlineAtStart: readonly string[] = []
+  #reserve: DiskReserve | undefined
   #cancelCheckpoint: (() => void) | undefined
 
   /**
-   * Throws DirectoryLockedError, MetaPropertiesError, or what reading the directories fails with; nothing stays
-   * locked then.
+   * Rejects with DirectoryLockedError, MetaPropertiesError or DuplicatePartitionError, or when no directory can be
+   * used; nothing stays locked then.
    */
   static async open(options: LogManagerOptions): Promise<LogManager> {
     const manager = new LogManager(options)
@@ -55,6 +83,7 @@ export class LogManager {
       return manager
     } catch (error) {
       for (const directory of manager.#directories) directory.abandon()
+      await Promise.all(manager.#releases)
       throw error
     }
   }
@@ -62,48 +91,73 @@ export class LogManager {
   private constructor(options: LogManagerOptions) {
     this.#o = options
     this.#files = options.files ?? nodeFiles
+    this.#measure = options.measure ?? measureSpace
     this.#logger = options.logger.child({ part: 'storage' })
   }
 
   async #open(): Promise<void> {
-    const { dirs, clusterId, nodeId, knowsTopic } = this.#o
-    for (const path of dirs) this.#files.makeDirectory(path)
-    const locks = this.#lockAll(dirs)
-    try {
-      const countPartitions = knowsTopic && (() => countPartitionsIn(this.#files, dirs, knowsTopic))
-      const check = { directories: dirs, clusterId, nodeId, countPartitions, files: this.#files }
-      for (const { directory, properties } of checkMetaProperties(check)) {
-        await writeMetaProperties(directory, properties, this.#files)
-        this.#logger.info({ directory, clusterId, nodeId }, 'meta.properties written')
-      }
-    } catch (error) {
-      for (const lock of locks) lock.release()
-      throw error
+    const { dirs, clusterId, nodeId, knowsTopic, lock } = this.#o
+    const { healths, directories } = await takeOverDirectories({
+      dirs,
+      clusterId,
+      nodeId,
+      files: this.#files,
+      lock,
+      knowsTopic,
+      logger: this.#logger,
+      onOffline: (health) => this.#wentOffline(health),
+    })
+    this.#healths = healths
+    this.#directories = directories
+    for (const directory of directories) {
+      await unlessOffline(directory.health, () => this.#openLogs(directory))
     }
-    for (const [index, path] of dirs.entries()) {
-      this.#directories.push(this.#takeOver(path, locks[index]!))
+    const reasons = healths.flatMap(({ offlineReason }) => offlineReason ?? [])
+    if (reasons.length === healths.length) {
+      throw new Error(`no log directory can be used: ${reasons.join('; ')}`)
     }
-    for (const directory of this.#directories) await this.#openLogs(directory)
+    this.#offlineAtStart = healths.filter(({ isOnline }) => !isOnline).map(({ path }) => path)
     this.#scheduleCheckpoint()
+    await this.#keepReserve()
   }
 
-  #lockAll(dirs: readonly string[]): DirectoryLock[] {
-    const locks: DirectoryLock[] = []
-    try {
-      for (const path of dirs) locks.push((this.#o.lock ?? lockDirectory)(path))
-      return locks
-    } catch (error) {
-      for (const lock of locks) lock.release()
-      throw error
-    }
+  async #keepReserve(): Promise<void> {
+    const { config, clock } = this.#o
+    this.#reserve = new DiskReserve({
+      directories: this.#directories.map(({ health }) => health),
+      limits: () => ({
+        percent: config.get('disk.reserve.percent'),
+        minBytes: config.get('disk.reserve.min.bytes'),
+      }),
+      measure: this.#measure,
+      clock,
+      logger: this.#logger,
+    })
+    await this.#reserve.start()
   }
 
-  #takeOver(path: string, lock: DirectoryLock): LogDirectory {
-    const onOffline = (): void => {
-      const remaining = this.#directories.filter(({ health }) => health.isOnline).length
-      this.#o.onDirectoryOffline?.(path, remaining)
+  #wentOffline(health: DirectoryHealth): void {
+    const failed = this.#directories.find((directory) => directory.health === health)
+    this.#directories = this.#directories.filter((directory) => directory !== failed)
+    const logs = [...(failed?.logs ?? [])]
+    for (const [name] of logs) this.#logs.delete(name)
+    if (failed !== undefined) this.#release(failed)
+    const loss = {
+      directory: health.path,
+      logs: logs.map(([, log]) => log),
+      remaining: this.#directories.length,
     }
-    return new LogDirectory({ path, lock, files: this.#files, logger: this.#logger, onOffline })
+    for (const listener of this.#listeners) listener(loss)
+  }
+
+  #release(directory: LogDirectory): void {
+    const released = directory
+      .release()
+      .catch((err: unknown) => {
+        this.#logger.warn({ directory: directory.path, err }, 'files of the offline log directory stay open')
+      })
+      .finally(() => this.#releases.delete(released))
+    this.#releases.add(released)
   }
 
   async #openLogs(directory: LogDirectory): Promise<void> {
@@ -114,7 +168,7 @@ export class LogManager {
     for (const at of partitions) {
       const other = this.get(at.topic, at.partition)
       if (other !== undefined) {
-        throw new Error(
+        throw new DuplicatePartitionError(
           `${directory.partitionPath(at)} and ${other.directory} hold the same partition: move one of them out of log.dirs`,
         )
       }
@@ -156,6 +210,10 @@ export class LogManager {
       stoppedCleanly,
       checkpoint: () => directory.checkpoint(),
     })
+    if (!directory.health.isOnline) {
+      log.abandon()
+      directory.health.mustBeOnline()
+    }
     directory.logs.set(name, log)
     this.#logs.set(name, log)
     return log
@@ -164,7 +222,7 @@ export class LogManager {
   #scheduleCheckpoint(): void {
     const intervalMs = this.#o.config.get('log.flush.offset.checkpoint.interval.ms')
     this.#cancelCheckpoint = this.#o.clock.after(intervalMs, () => {
-      for (const directory of this.#onlineDirectories()) {
+      for (const directory of this.#directories) {
         directory.checkpoint().catch((error: unknown) => {
           this.#logger.error({ directory: directory.path, err: error }, 'checkpoint failed')
         })
@@ -173,8 +231,38 @@ export class LogManager {
     })
   }
 
-  #onlineDirectories(): LogDirectory[] {
-    return this.#directories.filter(({ health }) => health.isOnline)
+  /** Those of log.dirs that could not be used when the broker started: nobody knows what they hold. */
+  get offlineAtStart(): readonly string[] {
+    return this.#offlineAtStart
+  }
+
+  /** Calls `listener` at once when a log directory goes offline; the result unsubscribes it. */
+  onOffline(listener: (loss: DirectoryLoss) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Every one of log.dirs, in order. */
+  get healths(): readonly DirectoryHealth[] {
+    return this.#healths
+  }
+
+  /** Every one of log.dirs with what it holds, its space measured now. */
+  describe(): Promise<DirectoryView[]> {
+    return Promise.all(
+      this.#healths.map(async ({ path, isOnline }) => {
+        const space = isOnline ? await this.#measure(path).catch(() => undefined) : undefined
+        const directory = this.#directories.find((candidate) => candidate.path === path)
+        return {
+          path,
+          isOnline: directory !== undefined,
+          totalBytes: space?.totalBytes ?? -1,
+          usableBytes: space?.usableBytes ?? -1,
+          logs: [...(directory?.logs.values() ?? [])],
+          futures: [...(directory?.futures.values() ?? [])],
+        }
+      }),
+    )
   }
 
   get(topic: string, partition: number): PartitionLog | undefined {
@@ -193,16 +281,11 @@ export class LogManager {
     topicConfig: TopicConfig,
   ): Promise<PartitionLog> {
     if (this.get(topic, partition) !== undefined) throw new Error(`${topic}-${partition} exists already`)
-    const [directory] = this.#onlineDirectories().sort((a, b) => a.logs.size - b.logs.size)
+    const [directory] = this.#directories.toSorted((a, b) => a.logs.size - b.logs.size)
     if (directory === undefined)
       throw new KafkaError('KAFKA_STORAGE_ERROR', 'all log directories are offline')
     const at = { topic, partition }
-    try {
-      const path = await directory.makePartition(at)
-      await writePartitionMetadata(this.#files, path, topicId)
-    } catch (error) {
-      throw directory.health.failure(directory.partitionPath(at), error)
-    }
+    await directory.makePartition(at, topicId)
     return this.#openLog(directory, at, topicId, topicConfig, false)
   }
 
@@ -228,6 +311,7 @@ export class LogManager {
   #removeLater(directory: LogDirectory, path: string): void {
     const cancel = this.#o.clock.after(this.#o.config.get('log.segment.delete.delay.ms'), () => {
       this.#cancels.delete(cancel)
+      if (!directory.health.isOnline) return
       try {
         directory.remove(path)
       } catch (error) {
@@ -250,7 +334,7 @@ export class LogManager {
   /** `entries`: all partitions of this broker; each goes to the checkpoint of its log directory. */
   async checkpointHighWatermarks(entries: readonly PartitionOffset[]): Promise<void> {
     await Promise.all(
-      this.#onlineDirectories().map((directory) =>
+      this.#directories.map((directory) =>
         directory.checkpointHighWatermarks(
           entries.filter(({ topic, partition }) =>
             directory.logs.has(partitionDirectoryName(topic, partition)),
@@ -263,13 +347,17 @@ export class LogManager {
   /** Flushes and closes every log, writes the checkpoints, leaves the clean-shutdown marks, unlocks. */
   async close(brokerEpoch = -1): Promise<void> {
     this.#cancelCheckpoint?.()
+    this.#reserve?.close()
     for (const cancel of this.#cancels) cancel()
     for (const directory of this.#directories) await this.#closeDirectory(directory, brokerEpoch)
+    await Promise.all(this.#releases)
   }
 
   async #closeDirectory(directory: LogDirectory, brokerEpoch: number): Promise<void> {
     const results = await Promise.allSettled([...directory.logs.values()].map((log) => log.close()))
     const failed = results.find((result) => result.status === 'rejected')
+    // One that failed meanwhile is let go of by itself.
+    if (!directory.health.isOnline) return
     if (failed === undefined) return directory.close(brokerEpoch)
     this.#logger.error({ directory: directory.path, err: failed.reason }, 'log directory not closed cleanly')
     return directory.abandon()

@@ -168,12 +168,15 @@ export class PartitionLog {
     options: { origin?: 'client' | 'coordinator' } = {},
   ): Promise<AppendInfo> {
     this.#mustBeUsable()
-    const batch = checkAppended(records, options.origin ?? 'client', this.#topicConfig, this.#o.clock.now())
+    const origin = options.origin ?? 'client'
+    const batch = checkAppended(records, origin, this.#topicConfig, this.#o.clock.now())
     const repeated = batch.producerId < 0 ? undefined : this.#producers.check(batch)
     if (repeated !== undefined) {
       await this.#turn?.promise
       return this.#appendInfo(repeated.firstOffset, repeated.lastOffset, batch, true)
     }
+    if (origin === 'client') this.#o.health.mustHaveRoom()
+    else this.#o.health.mustHaveSpace()
     const usesAppendTime = this.#topicConfig.get('message.timestamp.type') === 'LogAppendTime'
     if (usesAppendTime) batch.stampAppendTime(this.#o.clock.now())
     const baseOffset = this.#nextOffset
@@ -199,6 +202,7 @@ export class PartitionLog {
    */
   async appendAsFollower(records: Buffer): Promise<void> {
     this.#mustBeUsable()
+    this.#o.health.mustHaveSpace()
     const batches = splitBatches(records)
     if (batches.length === 0) return
     let next = this.#nextOffset
