@@ -33,6 +33,11 @@ export interface RequestOrigin {
 export type Answer = Buffer[] | 'close' | null
 export type Dispatch = (frame: Buffer, origin: RequestOrigin) => Promise<Answer>
 
+/** Whether the request in `frame` may be served while others that this holds for are in process. */
+export function overlaps(frame: Buffer): boolean {
+  return frame.length >= 2 && ROUTES.get(frame.readInt16BE(0))?.overlaps === true
+}
+
 export function createDispatch(parts: BrokerParts, metrics: Metrics): Dispatch {
   return async (frame, origin) => {
     const reader = new ByteReader(frame)

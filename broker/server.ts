@@ -10,7 +10,7 @@
  */
 import type { Config } from './config/config.ts'
 import { GroupCoordinator } from './coordinator/group-coordinator.ts'
-import { createDispatch } from './dispatch.ts'
+import { createDispatch, overlaps } from './dispatch.ts'
 import type { BrokerParts } from './handlers/context.ts'
 import { DepartedBrokers } from './handlers/departed-brokers.ts'
 import { ProducerIds } from './handlers/producer-ids.ts'
@@ -215,6 +215,7 @@ export class BrokerServer {
         new Listener({
           config: listener,
           serve,
+          overlaps,
           connections: this.#connections,
           backlog: config.get('socket.listen.backlog.size'),
           maxFrameBytes: config.get('socket.request.max.bytes'),

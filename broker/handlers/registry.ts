@@ -56,6 +56,8 @@ export interface Route {
   readonly api: AnyApi
   /** Lowest version that ApiVersions names. */
   readonly advertisedMin: number
+  /** What its order matters for is done before the handler waits: the next such request need not wait for the answer. */
+  readonly overlaps: boolean
   readonly handle: (request: unknown, context: RequestContext) => unknown
   readonly fail: (request: unknown, error: KafkaError) => unknown
 }
@@ -64,11 +66,12 @@ function handle<A extends AnyApi>(
   api: A,
   handler: Handler<A>,
   errorResponse: ErrorResponse<A>,
-  options: { readonly advertisedMin?: number } = {},
+  options: { readonly advertisedMin?: number; readonly overlaps?: boolean } = {},
 ): Route {
   return {
     api,
     advertisedMin: options.advertisedMin ?? api.versions.min,
+    overlaps: options.overlaps ?? false,
     handle: (request, context) => handler(request as RequestOf<A>, context),
     fail: (request, error) => errorResponse(request as RequestOf<A>, error),
   }
@@ -76,7 +79,7 @@ function handle<A extends AnyApi>(
 
 const routes: readonly Route[] = [
   // Versions 0 to 2 are not served, but a client library that does not see version 0 stops compressing (KAFKA-18659).
-  handle(Produce, produce, fail.produce, { advertisedMin: 0 }),
+  handle(Produce, produce, fail.produce, { advertisedMin: 0, overlaps: true }),
   handle(Fetch, fetch, fail.fetch),
   handle(ListOffsets, listOffsets, fail.listOffsets),
   handle(Metadata, metadata, fail.metadata),

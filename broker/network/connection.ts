@@ -1,7 +1,8 @@
 /**
- * One client's connection: reads frames, has each served, writes the answers.
- * One request is in process at a time, so answers leave in the order of the requests. While one is in process, or
- * while the client does not read its answers, the socket is not read: a fast sender waits in its own buffers.
+ * One client's connection: reads frames, has each served, writes the answers in the order of the requests.
+ * One request is in process at a time, but for those that may overlap (Produce): of these, all that have arrived
+ * together are, so that what they append reaches the file together, and their answers the socket. While requests are in
+ * process, or while the client does not read its answers, the socket is not read: a fast sender waits in its own buffers.
  */
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../runtime/clock.ts'
@@ -26,11 +27,24 @@ export interface ConnectionInfo {
  */
 export type Serve = (frame: Buffer, connection: ConnectionInfo) => Promise<readonly Buffer[] | 'close' | null>
 
+/** The bytes of an answer, or what becomes of the connection instead. */
+type Answer = Awaited<ReturnType<Serve>>
+
+/**
+ * Whether a request may be served although the one before, for which this held too, is not answered yet. What both do
+ * in order must be done when `serve` returns its promise.
+ */
+export type Overlaps = (frame: Buffer) => boolean
+
+const neverOverlaps: Overlaps = () => false
+
 export interface ConnectionOptions {
   readonly socket: Duplex
   readonly clientHost: string
   readonly listener: string
   readonly serve: Serve
+  /** Never, unless given. */
+  readonly overlaps?: Overlaps
   readonly maxFrameBytes: number
   /** Negative: never. */
   readonly maxIdleMs: number
@@ -108,16 +122,13 @@ export class Connection {
     void this.#serveWaiting()
   }
 
-  /** Serves what waits, one after another, then reads on. Never rejects. */
+  /** Serves what waits, then reads on. Never rejects. */
   async #serveWaiting(): Promise<void> {
     this.#serving = true
     try {
-      for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
-        const answer = await this.#options.serve(frame, this.#info)
-        if (answer === 'close') this.#closing = true
-        else if (answer !== null && !this.#gone.signal.aborted) await this.#send(answer)
+      while (this.#waiting.length > 0 && !this.#closing) {
+        for (const answer of this.#serveNext()) await this.#send(await answer)
         this.#lastActiveMs = this.#options.clock.monotonicMs()
-        if (this.#closing) break
       }
     } catch (error) {
       this.#refuse(error)
@@ -127,11 +138,30 @@ export class Connection {
     else this.#socket.resume()
   }
 
-  /** Hands all parts to the system in one call; waits while it takes no more. */
-  async #send(parts: readonly Buffer[]): Promise<void> {
-    this.#socket.cork()
-    for (const part of parts) this.#socket.write(part)
-    this.#socket.uncork()
+  /** Has the next request served, with those after it that may overlap. */
+  #serveNext(): Promise<Answer>[] {
+    const { serve, overlaps = neverOverlaps } = this.#options
+    const answers: Promise<Answer>[] = []
+    let mayGoOn: boolean
+    do {
+      const frame = this.#waiting.shift()!
+      mayGoOn = overlaps(frame)
+      answers.push(serve(frame, this.#info))
+    } while (mayGoOn && this.#waiting.length > 0 && overlaps(this.#waiting[0]!))
+    // Whoever fails first closes the connection; nobody waits for the others then.
+    if (answers.length > 1) for (const answer of answers) answer.catch(() => {})
+    return answers
+  }
+
+  /** Hands what is ready in one turn to the system in one call; waits while it takes no more. */
+  async #send(answer: Answer): Promise<void> {
+    if (answer === 'close') this.#closing = true
+    if (answer === 'close' || answer === null || this.#gone.signal.aborted) return
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork()
+      process.nextTick(() => this.#socket.uncork())
+    }
+    for (const part of answer) this.#socket.write(part)
     if (!this.#socket.writableNeedDrain) return
     await new Promise<void>((resolve) => {
       const done = (): void => {

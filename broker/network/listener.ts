@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { ListenerConfig } from '../config/listeners.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { Connection, type Serve } from './connection.ts'
+import { Connection, type Overlaps, type Serve } from './connection.ts'
 import type { Connections } from './connections.ts'
 
 /** The address cannot be listened on; the message says which, why, and which setting to change. */
@@ -14,6 +14,7 @@ export class ListenError extends Error {
 export interface ListenerOptions {
   readonly config: ListenerConfig
   readonly serve: Serve
+  readonly overlaps?: Overlaps
   readonly connections: Connections
   readonly backlog: number
   readonly maxFrameBytes: number

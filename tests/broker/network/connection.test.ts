@@ -1,5 +1,10 @@
 import { duplexPair } from 'node:stream'
-import { Connection, type ConnectionInfo, type Serve } from '../../../broker/network/connection.ts'
+import {
+  Connection,
+  type ConnectionInfo,
+  type Overlaps,
+  type Serve,
+} from '../../../broker/network/connection.ts'
 import { MalformedFrameError } from '../../../broker/protocol/reader.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -18,11 +23,16 @@ interface Scene {
   /** What the client has received. */
   readonly received: () => string
   readonly send: (text: string) => void
+  /** In one chunk. */
+  readonly sendTogether: (texts: readonly string[]) => void
   readonly closed: () => boolean
   readonly hangUp: () => void
 }
 
-function connect(serve: Serve, options: { maxIdleMs?: number; maxFrameBytes?: number } = {}): Scene {
+function connect(
+  serve: Serve,
+  options: { maxIdleMs?: number; maxFrameBytes?: number; overlaps?: Overlaps } = {},
+): Scene {
   const [client, server] = duplexPair()
   const clock = new ManualClock()
   let received = ''
@@ -34,6 +44,7 @@ function connect(serve: Serve, options: { maxIdleMs?: number; maxFrameBytes?: nu
     serve,
     maxFrameBytes: options.maxFrameBytes ?? 1000,
     maxIdleMs: options.maxIdleMs ?? -1,
+    ...(options.overlaps === undefined ? {} : { overlaps: options.overlaps }),
     clock,
     logger: silentLogger,
     onClose: () => {
@@ -49,6 +60,7 @@ function connect(serve: Serve, options: { maxIdleMs?: number; maxFrameBytes?: nu
     connection,
     received: () => received,
     send: (text) => void client.write(framed(text)),
+    sendTogether: (texts) => void client.write(Buffer.concat(texts.map(framed))),
     closed: () => closed,
     hangUp: () => client.destroy(),
   }
@@ -72,6 +84,37 @@ describe('a connection', () => {
       waiting.at(-1)!()
     }
     await waitUntil(() => scene.received() === '<a><b><c>', 'all answers arrive')
+  })
+
+  test('requests that may overlap are in process together, any other alone; answers keep the order', async () => {
+    const finish = new Map<string, () => void>()
+    const scene = connect(
+      async (frame) => {
+        const name = frame.toString()
+        await new Promise<void>((resolve) => finish.set(name, resolve))
+        return [Buffer.from(`<${name}>`)]
+      },
+      { overlaps: (frame) => frame.toString().startsWith('p') },
+    )
+    scene.sendTogether(['p1', 'p2', 'm', 'p3'])
+    await waitUntil(() => finish.size === 2, 'both that may overlap are in process')
+    finish.get('p2')!()
+    finish.get('p1')!()
+    await waitUntil(() => finish.size === 3, 'the other one follows')
+    expect(scene.received()).toBe('<p1><p2>')
+    finish.get('m')!()
+    await waitUntil(() => finish.size === 4, 'the last one follows')
+    finish.get('p3')!()
+    await waitUntil(() => scene.received() === '<p1><p2><m><p3>', 'all answers arrive')
+  })
+
+  test('one of several in process that fails closes the connection', async () => {
+    const scene = connect((frame) => Promise.reject(new MalformedFrameError(frame.toString())), {
+      overlaps: () => true,
+    })
+    scene.sendTogether(['a', 'b', 'c'])
+    await waitUntil(scene.closed, 'it is closed')
+    expect(scene.received()).toBe('')
   })
 
   test('a request without an answer is followed by the next', async () => {
