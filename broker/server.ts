@@ -17,6 +17,7 @@ import { ProducerIds } from './handlers/producer-ids.ts'
 import { TopicCreator } from './handlers/topic-creator.ts'
 import { ClusterMetadata } from './metadata/cluster-metadata.ts'
 import { Controller } from './metadata/controller.ts'
+import { followDynamicSettings } from './metadata/follow-settings.ts'
 import type { BrokerRegistration, Endpoint, MetadataImage, PartitionImage } from './metadata/image.ts'
 import { openStore } from './metadata/open-store.ts'
 import type { Registration } from './metadata/registration.ts'
@@ -62,7 +63,7 @@ export class BrokerServer {
     this.#options = options
     this.#logger = options.logger.child({ brokerId: options.config.brokerId })
     this.#closers = new Closers(options.clock, this.#logger)
-    this.#connections = new Connections(options.config.get('max.connections'))
+    this.#connections = new Connections(() => options.config.get('max.connections'))
   }
 
   /** Where the broker is reached, once it has started. */
@@ -128,6 +129,8 @@ export class BrokerServer {
     cancel = clock.after(QUORUM_WAIT_LOGGED_EVERY_MS, logWait)
     try {
       await metadata.open(timeoutMs)
+      // Before anybody else looks at the image: whoever reads a setting then reads the one of the moment.
+      followDynamicSettings(metadata, config, this.#logger)
       return { metadata, clusterId: await metadata.ensureClusterId(timeoutMs) }
     } finally {
       cancel()

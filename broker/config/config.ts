@@ -3,8 +3,10 @@
  * `config.get('log.segment.bytes')` is a number, as its row in broker-keys.ts says.
  */
 import { hostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { BROKER_KEYS, type BrokerKey, type BrokerValue, isBrokerKey } from './broker-keys.ts'
 import { ConfigError } from './config-error.ts'
+import { type DynamicSettings, parseDynamic } from './dynamic-settings.ts'
 import { type ConfigValue, InvalidValueError, type KeyRow, parseValue } from './key-row.ts'
 import { type ListenerConfig, resolveListeners } from './listeners.ts'
 import { parsePropertyLines } from './properties-file.ts'
@@ -16,9 +18,23 @@ export { TopicConfig } from './topic-config.ts'
 
 type Values = ReadonlyMap<BrokerKey, ConfigValue>
 
+/** Where a value was given, strongest first. */
+const SOURCES = ['dynamicBroker', 'dynamicCluster', 'static'] as const
+export type GivenSource = (typeof SOURCES)[number]
+
+export interface GivenValue {
+  readonly source: GivenSource
+  readonly value: ConfigValue
+}
+
+const NOTHING: Values = new Map()
+
 export class Config {
   /** Only the keys that were given. */
-  readonly #values: Values
+  readonly #given: Record<GivenSource, Values>
+  /** What counts of those. */
+  #values: Values
+  readonly #listeners = new Set<(keys: ReadonlySet<string>) => void>()
   readonly listeners: readonly ListenerConfig[]
   /** Name of the listener by which brokers reach each other. */
   readonly interBrokerListener: string
@@ -28,6 +44,7 @@ export class Config {
   readonly warnings: readonly string[]
 
   constructor(values: Values, warnings: readonly string[] = []) {
+    this.#given = { dynamicBroker: NOTHING, dynamicCluster: NOTHING, static: values }
     this.#values = values
     this.warnings = warnings
     const resolved = resolveListeners({
@@ -43,6 +60,7 @@ export class Config {
     this.logDirs = dirs.length > 0 ? dirs : this.get('log.dir')
   }
 
+  /** The value of the moment: settings of the cluster or of this broker win over server.properties. */
   get<Key extends BrokerKey>(key: Key): BrokerValue<Key> {
     const value = this.#values.get(key)
     return (value === undefined ? BROKER_KEYS[key].default : value) as BrokerValue<Key>
@@ -51,6 +69,34 @@ export class Config {
   /** Whether the key was given, as opposed to being at its default. */
   isSet(key: BrokerKey): boolean {
     return this.#values.has(key)
+  }
+
+  /** Everywhere that the key was given, the one that counts first. */
+  given(key: BrokerKey): GivenValue[] {
+    return SOURCES.flatMap((source) => {
+      const value = this.#given[source].get(key)
+      return value === undefined ? [] : [{ source, value }]
+    })
+  }
+
+  /** Takes over what the cluster says now. `problem` is told of settings that cannot be read; they do not count. */
+  applyDynamic(
+    settings: DynamicSettings,
+    problem: (key: string, text: string, reason: string) => void,
+  ): void {
+    const before = this.#values
+    this.#given.dynamicCluster = parseDynamic(settings.cluster, problem)
+    this.#given.dynamicBroker = parseDynamic(settings.broker, problem)
+    this.#values = new Map(SOURCES.toReversed().flatMap((source) => [...this.#given[source]]))
+    const keys = new Set([...before.keys(), ...this.#values.keys()])
+    const changed = [...keys].filter((key) => !isDeepStrictEqual(before.get(key), this.#values.get(key)))
+    if (changed.length > 0) for (const listener of this.#listeners) listener(new Set(changed))
+  }
+
+  /** Calls `listener` with the keys whose values have changed, after each change; the result ends it. */
+  onChange(listener: (keys: ReadonlySet<string>) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   get brokerId(): number {

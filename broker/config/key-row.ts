@@ -21,10 +21,10 @@ export interface KeyRow {
   /** There is no usable default: it must be given. */
   readonly required?: true
   /**
-   * Of a broker's key: it can change while the broker runs, for one broker or for all of them ('cluster'), or for one
-   * broker only ('broker'). Without this it is read once, at start.
+   * Of a broker's key: it can change while brokers run, for all of the cluster or for one of them. Without this it is
+   * read once, at start.
    */
-  readonly dynamic?: 'cluster' | 'broker'
+  readonly dynamic?: 'cluster'
   readonly doc: string
 }
 
@@ -85,7 +85,8 @@ function parseBoolean(_row: KeyRow, text: string): boolean {
 
 function parseList(row: KeyRow, text: string): readonly string[] {
   const elements = text.split(',').map((element) => element.trim())
-  return elements.filter((element) => element !== '').map((element) => checkAllowed(row, element))
+  const given = elements.filter((element) => element !== '')
+  return [...new Set(given)].map((element) => checkAllowed(row, element))
 }
 
 function parseNumber(row: KeyRow, type: 'int' | 'short' | 'long' | 'double', text: string): number {

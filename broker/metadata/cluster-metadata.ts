@@ -79,7 +79,7 @@ export class ClusterMetadata {
     return this.#store.silentMs()
   }
 
-  /** The last known value of a key that stands alone, with its revisions. */
+  /** The last known value of a key that stands alone, or that holds settings, with its revisions. */
   entry(key: string): Entry | undefined {
     return this.#fold.entry(key)
   }
@@ -91,6 +91,8 @@ export class ClusterMetadata {
       topics: new Set(image.topics.keys()),
       brokers: new Set(image.brokers.keys()),
       controllerChanged: true,
+      brokerConfigsChanged: true,
+      clientQuotasChanged: true,
     }
     this.#call(listener, image, all, image)
     this.#listeners.add(listener)
@@ -190,7 +192,7 @@ export class ClusterMetadata {
     const first: Change[] = [
       { key: topicKey, value: keys.encodeTopic({ id: spec.id ?? newUuid(), assignment }) },
       configs.size > 0
-        ? { key: keys.topicConfigKey(name), value: keys.encodeTopicConfig(configs) }
+        ? { key: keys.topicConfigKey(name), value: keys.encodeConfigs(configs) }
         : { key: keys.topicConfigKey(name), value: null },
       ...changes.slice(0, STATES_PER_COMMIT),
     ]

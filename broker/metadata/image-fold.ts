@@ -5,6 +5,7 @@
  */
 import type { Logger } from '../runtime/logger.ts'
 import type { BrokerRegistration, ImageDelta, MetadataImage, PartitionImage, TopicImage } from './image.ts'
+import { type ClientQuota, limitsOf } from './client-quotas.ts'
 import {
   CLUSTER_ID_KEY,
   CONTROLLER_EPOCH_KEY,
@@ -15,7 +16,8 @@ import {
   decodeControllerEpoch,
   decodePartitionState,
   decodeTopic,
-  decodeTopicConfig,
+  decodeConfigs,
+  type KeyMeaning,
   meaningOf,
   type PartitionState,
   type TopicValue,
@@ -29,6 +31,8 @@ export const EMPTY_IMAGE: MetadataImage = {
   brokers: new Map(),
   topics: new Map(),
   topicNames: new Map(),
+  brokerConfigs: new Map(),
+  clientQuotas: new Map(),
 }
 
 const OFFLINE: PartitionState = { leader: -1, leaderEpoch: 0, isr: [] }
@@ -46,12 +50,22 @@ interface TopicParts {
   readonly states: Map<number, Held<PartitionState>>
 }
 
+/** What an update touches. */
+interface Changed {
+  readonly topics: Set<string>
+  readonly brokers: Set<number>
+  brokerConfigs: boolean
+  quotas: boolean
+}
+
 export class ImageFold {
   readonly #logger: Logger
   readonly #brokers = new Map<number, BrokerRegistration>()
   readonly #topics = new Map<string, TopicParts>()
-  /** Keys that stand alone, undecoded where the image does not hold them. */
-  readonly #single = new Map<string, Entry>()
+  readonly #brokerConfigs = new Map<string, ReadonlyMap<string, string>>()
+  readonly #clientQuotas = new Map<string, ClientQuota>()
+  /** Keys that stand alone and keys that hold settings, as they are in the tree. */
+  readonly #entries = new Map<string, Entry>()
   readonly #reported = new WeakSet<Entry>()
   #image = EMPTY_IMAGE
 
@@ -63,49 +77,58 @@ export class ImageFold {
     return this.#image
   }
 
-  /** The last known entry of a key that stands alone (`/controller_epoch`, `/latest_producer_id_block`, …). */
+  /** The last known entry of a key that stands alone (`/controller_epoch`, …) or that holds settings (`/config/…`). */
   entry(key: string): Entry | undefined {
-    return this.#single.get(key)
+    return this.#entries.get(key)
   }
 
   /** The next image, and what differs from the one before. */
   apply(update: TreeUpdate): ImageDelta {
     const before = this.#image
-    const topics = new Set<string>()
-    const brokers = new Set<number>()
-    if (update.reset) this.#clear(topics, brokers)
-    for (const change of update.changes) this.#place(change, topics, brokers)
-    this.#image = this.#build(before, update.revision, topics, brokers.size > 0)
+    const changed: Changed = { topics: new Set(), brokers: new Set(), brokerConfigs: false, quotas: false }
+    if (update.reset) this.#clear(changed)
+    for (const change of update.changes) this.#place(change, changed)
+    this.#image = this.#build(before, update.revision, changed)
     const controllerChanged =
       before.controller?.revision !== this.#image.controller?.revision ||
       before.controller?.epoch !== this.#image.controller?.epoch
-    return { topics, brokers, controllerChanged }
+    return {
+      topics: changed.topics,
+      brokers: changed.brokers,
+      controllerChanged,
+      brokerConfigsChanged: changed.brokerConfigs,
+      clientQuotasChanged: changed.quotas,
+    }
   }
 
-  #clear(topics: Set<string>, brokers: Set<number>): void {
-    for (const name of this.#topics.keys()) topics.add(name)
-    for (const id of this.#brokers.keys()) brokers.add(id)
+  #clear(changed: Changed): void {
+    for (const name of this.#topics.keys()) changed.topics.add(name)
+    for (const id of this.#brokers.keys()) changed.brokers.add(id)
+    changed.brokerConfigs ||= this.#brokerConfigs.size > 0
+    changed.quotas ||= this.#clientQuotas.size > 0
+    this.#brokerConfigs.clear()
+    this.#clientQuotas.clear()
     this.#topics.clear()
     this.#brokers.clear()
-    this.#single.clear()
+    this.#entries.clear()
   }
 
-  #place({ key, entry }: TreeChange, topics: Set<string>, brokers: Set<number>): void {
+  #place({ key, entry }: TreeChange, changed: Changed): void {
     const meaning = meaningOf(key)
+    if (meaning !== undefined && isKept(meaning)) this.#setEntry(key, entry)
     switch (meaning?.kind) {
       case undefined:
         return
       case 'broker':
-        brokers.add(meaning.id)
+        changed.brokers.add(meaning.id)
         return this.#placeBroker(meaning.id, entry)
       case 'topic':
       case 'state':
       case 'config': {
-        topics.add(meaning.topic)
+        changed.topics.add(meaning.topic)
         const parts: TopicParts = this.#topics.get(meaning.topic) ?? { states: new Map() }
-        if (meaning.kind === 'topic') setOrDelete(parts, 'topic', this.#decoded(entry, decodeTopic))
-        else if (meaning.kind === 'config')
-          setOrDelete(parts, 'config', this.#decoded(entry, decodeTopicConfig))
+        if (meaning.kind === 'topic') setPart(parts, 'topic', this.#decoded(entry, decodeTopic))
+        else if (meaning.kind === 'config') setPart(parts, 'config', this.#decoded(entry, decodeConfigs))
         else if (entry === undefined) parts.states.delete(meaning.index)
         else
           parts.states.set(
@@ -116,13 +139,25 @@ export class ImageFold {
         else this.#topics.set(meaning.topic, parts)
         return
       }
+      case 'brokerConfig':
+        changed.brokerConfigs = true
+        return setOrDelete(this.#brokerConfigs, meaning.broker, this.#decoded(entry, decodeConfigs)?.value)
+      case 'quota': {
+        changed.quotas = true
+        const settings = this.#decoded(entry, decodeConfigs)?.value
+        const quota = settings && { entity: meaning.entity, limits: limitsOf(settings) }
+        return setOrDelete(this.#clientQuotas, key, quota)
+      }
       case 'controller':
       case 'controllerEpoch':
       case 'clusterId':
       case 'producerIdBlock':
-        if (entry === undefined) this.#single.delete(key)
-        else this.#single.set(key, entry)
     }
+  }
+
+  #setEntry(key: string, entry: Entry | undefined): void {
+    if (entry === undefined) this.#entries.delete(key)
+    else this.#entries.set(key, entry)
   }
 
   #placeBroker(id: number, entry: Entry | undefined): void {
@@ -136,36 +171,37 @@ export class ImageFold {
     this.#brokers.set(id, { id, epoch, endpoints, rack, shuttingDown, revision })
   }
 
-  #build(
-    before: MetadataImage,
-    revision: number,
-    changed: ReadonlySet<string>,
-    brokersChanged: boolean,
-  ): MetadataImage {
-    const clusterId = this.#decoded(this.#single.get(CLUSTER_ID_KEY), decodeClusterId)?.value
-    const shared = { revision, clusterId, controller: this.#controller() }
-    const brokers = brokersChanged ? new Map(this.#brokers) : before.brokers
-    if (changed.size === 0) return { ...before, ...shared, brokers }
+  #build(before: MetadataImage, revision: number, changed: Changed): MetadataImage {
+    const clusterId = this.#decoded(this.#entries.get(CLUSTER_ID_KEY), decodeClusterId)?.value
+    const shared = {
+      revision,
+      clusterId,
+      controller: this.#controller(),
+      brokers: changed.brokers.size > 0 ? new Map(this.#brokers) : before.brokers,
+      brokerConfigs: changed.brokerConfigs ? new Map(this.#brokerConfigs) : before.brokerConfigs,
+      clientQuotas: changed.quotas ? new Map(this.#clientQuotas) : before.clientQuotas,
+    }
+    if (changed.topics.size === 0) return { ...before, ...shared }
     const topics = new Map(before.topics)
     const topicNames = new Map(before.topicNames)
-    for (const name of changed) {
+    for (const name of changed.topics) {
       const old = topics.get(name)
       if (old !== undefined) topicNames.delete(old.id)
       const next = topicImage(name, this.#topics.get(name))
       if (next === undefined) topics.delete(name)
       else topics.set(name, next)
     }
-    for (const name of changed) {
+    for (const name of changed.topics) {
       const topic = topics.get(name)
       if (topic !== undefined) topicNames.set(topic.id, name)
     }
-    return { ...shared, brokers, topics, topicNames }
+    return { ...shared, topics, topicNames }
   }
 
   #controller(): MetadataImage['controller'] {
-    const held = this.#decoded(this.#single.get(CONTROLLER_KEY), decodeController)
+    const held = this.#decoded(this.#entries.get(CONTROLLER_KEY), decodeController)
     if (held === undefined) return undefined
-    const epoch = this.#decoded(this.#single.get(CONTROLLER_EPOCH_KEY), decodeControllerEpoch)?.value ?? 0
+    const epoch = this.#decoded(this.#entries.get(CONTROLLER_EPOCH_KEY), decodeControllerEpoch)?.value ?? 0
     return { brokerId: held.value, epoch, revision: held.entry.modRevision }
   }
 
@@ -186,7 +222,17 @@ export class ImageFold {
   }
 }
 
-function setOrDelete<K extends 'topic' | 'config'>(
+/** Whether the entry itself is wanted later, for its value or to compare its revision. */
+function isKept({ kind }: KeyMeaning): boolean {
+  return kind !== 'broker' && kind !== 'topic' && kind !== 'state'
+}
+
+function setOrDelete<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
+}
+
+function setPart<K extends 'topic' | 'config'>(
   parts: TopicParts,
   name: K,
   held: TopicParts[K] | undefined,

@@ -2,6 +2,7 @@
  * The cluster's metadata as one immutable value, folded from the tree's changes. Handlers read it without I/O;
  * a subscriber gets each new image together with what changed.
  */
+import type { ClientQuota } from './client-quotas.ts'
 
 /** Where clients or brokers reach one listener of a broker. */
 export interface Endpoint {
@@ -63,6 +64,10 @@ export interface MetadataImage {
   readonly controller: ControllerImage | undefined
   readonly brokers: ReadonlyMap<number, BrokerRegistration>
   readonly topics: ReadonlyMap<string, TopicImage>
+  /** Settings that can change while brokers run, by broker id as text; by "" those of all brokers. */
+  readonly brokerConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** By their key in the tree. */
+  readonly clientQuotas: ReadonlyMap<string, ClientQuota>
   /** Topic names by id. */
   readonly topicNames: ReadonlyMap<string, string>
 }
@@ -72,4 +77,6 @@ export interface ImageDelta {
   readonly topics: ReadonlySet<string>
   readonly brokers: ReadonlySet<number>
   readonly controllerChanged: boolean
+  readonly brokerConfigsChanged: boolean
+  readonly clientQuotasChanged: boolean
 }

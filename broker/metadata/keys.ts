@@ -4,6 +4,7 @@
  *
  * Fields that znodes do not have: `shutting_down` of a broker.
  */
+import { type QuotaEntity, quotaEntityOf } from './client-quotas.ts'
 import type { BrokerRegistration, Endpoint, PartitionImage } from './image.ts'
 
 export const CLUSTER_ID_KEY = '/cluster/id'
@@ -16,6 +17,8 @@ export const topicKey = (topic: string): string => `/brokers/topics/${topic}`
 export const partitionStateKey = (topic: string, index: number): string =>
   `/brokers/topics/${topic}/partitions/${index}/state`
 export const topicConfigKey = (topic: string): string => `/config/topics/${topic}`
+/** Settings that can change while brokers run: of one broker, or, by the name "", of all of them. */
+export const brokerConfigKey = (broker: string): string => `/config/brokers/${broker || '<default>'}`
 
 /** What a key stands for; undefined for one that the image has no use for. */
 export type KeyMeaning =
@@ -23,6 +26,8 @@ export type KeyMeaning =
   | { readonly kind: 'topic'; readonly topic: string }
   | { readonly kind: 'state'; readonly topic: string; readonly index: number }
   | { readonly kind: 'config'; readonly topic: string }
+  | { readonly kind: 'brokerConfig'; readonly broker: string }
+  | { readonly kind: 'quota'; readonly entity: QuotaEntity }
   | { readonly kind: 'controller' | 'controllerEpoch' | 'clusterId' | 'producerIdBlock' }
 
 const singleKeys: Readonly<Record<string, KeyMeaning>> = {
@@ -45,7 +50,12 @@ export function meaningOf(key: string): KeyMeaning | undefined {
   }
   if (root === 'config' && second === 'topics' && name && fourth === undefined)
     return { kind: 'config', topic: name }
-  return singleKeys[key]
+  if (root === 'config' && second === 'brokers' && fourth === undefined) {
+    if (name === '<default>') return { kind: 'brokerConfig', broker: '' }
+    return isIndex(name) ? { kind: 'brokerConfig', broker: String(name) } : undefined
+  }
+  const entity = quotaEntityOf(key)
+  return entity === undefined ? singleKeys[key] : { kind: 'quota', entity }
 }
 
 export interface BrokerValue extends Pick<BrokerRegistration, 'endpoints' | 'rack' | 'shuttingDown'> {
@@ -144,11 +154,11 @@ export function decodePartitionState(text: string): PartitionState {
   }
 }
 
-export function encodeTopicConfig(configs: ReadonlyMap<string, string>): string {
+export function encodeConfigs(configs: ReadonlyMap<string, string>): string {
   return JSON.stringify({ version: 1, config: Object.fromEntries(configs) })
 }
 
-export function decodeTopicConfig(text: string): ReadonlyMap<string, string> {
+export function decodeConfigs(text: string): ReadonlyMap<string, string> {
   const config = object(object(JSON.parse(text), 'the value')['config'], 'config')
   return new Map(Object.entries(config).map(([key, value]) => [key, String(value)]))
 }

@@ -3,11 +3,12 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Connection } from './connection.ts'
 
 export class Connections {
-  readonly #limit: number
+  readonly #limit: () => number
   readonly #open = new Set<Connection>()
   #onEmpty: () => void = () => {}
 
-  constructor(limit: number) {
+  /** `limit` is asked for each connection. */
+  constructor(limit: () => number) {
     this.#limit = limit
   }
 
@@ -16,7 +17,7 @@ export class Connections {
   }
 
   get full(): boolean {
-    return this.#open.size >= this.#limit
+    return this.#open.size >= this.#limit()
   }
 
   add(connection: Connection): void {

@@ -89,7 +89,14 @@ export class ReplicaManager {
   start(): void {
     const { config, metadata } = this.#options
     this.#forgetStrays(metadata.image)
-    this.#unsubscribe = metadata.subscribe((image, delta, previous) => this.#onImage(image, delta, previous))
+    const stopFollowing = metadata.subscribe((image, delta, previous) =>
+      this.#onImage(image, delta, previous),
+    )
+    const stopConfiguring = config.onChange(() => this.#configureAll())
+    this.#unsubscribe = () => {
+      stopFollowing()
+      stopConfiguring()
+    }
     this.#every(Math.min(config.get('replica.lag.time.max.ms') / 2, MAX_ISR_REVIEW_MS), () => {
       for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsrAnew()
       this.#reviewRoles()
@@ -228,6 +235,14 @@ export class ReplicaManager {
     if (delta.brokers.size > 0) {
       this.#peerWatch.update(image.brokers)
       for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsr()
+    }
+  }
+
+  /** What the broker says counts for every topic that does not say otherwise. */
+  #configureAll(): void {
+    for (const { topic, index } of this.#partitions.values()) {
+      const image = this.#options.metadata.image.topics.get(topic)
+      if (image !== undefined) this.#configure(image, index)
     }
   }
 

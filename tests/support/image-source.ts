@@ -4,6 +4,8 @@ import type { BrokerRegistration, MetadataImage, TopicImage } from '../../broker
 import { EMPTY_IMAGE } from '../../broker/metadata/image-fold.ts'
 import { waitUntil } from './wait-until.ts'
 
+const NOTHING_ELSE = { controllerChanged: false, brokerConfigsChanged: false, clientQuotasChanged: false }
+
 export class ImageSource {
   image: MetadataImage = EMPTY_IMAGE
   readonly #listeners = new Set<ImageListener>()
@@ -12,7 +14,7 @@ export class ImageSource {
     this.#listeners.add(listener)
     listener(
       this.image,
-      { topics: new Set(this.image.topics.keys()), brokers: new Set(), controllerChanged: false },
+      { topics: new Set(this.image.topics.keys()), brokers: new Set(), ...NOTHING_ELSE },
       EMPTY_IMAGE,
     )
     return () => this.#listeners.delete(listener)
@@ -42,7 +44,7 @@ export class ImageSource {
   #publish(change: Partial<MetadataImage>, topics: readonly string[]): void {
     const previous = this.image
     this.image = { ...previous, ...change, revision: previous.revision + 1 }
-    const delta = { topics: new Set(topics), brokers: new Set<number>(), controllerChanged: false }
+    const delta = { topics: new Set(topics), brokers: new Set<number>(), ...NOTHING_ELSE }
     for (const listener of this.#listeners) listener(this.image, delta, previous)
   }
 }

@@ -114,3 +114,51 @@ describe('the settings of a topic', () => {
     expect(topic.get('segment.bytes')).toBe(1_073_741_824)
   })
 })
+
+describe('settings of the cluster', () => {
+  const noProblem = (key: string): void => {
+    throw new Error(`${key} is fine`)
+  }
+
+  test('count at once: those of this broker before those of all, before server.properties', () => {
+    const config = load({ 'log.cleaner.backoff.ms': '1' })
+    const topic = config.topic(new Map())
+    const seen: string[][] = []
+    const end = config.onChange((keys) => seen.push([...keys]))
+    const all = new Map([
+      ['log.cleaner.backoff.ms', '2'],
+      ['message.max.bytes', '2000'],
+    ])
+    config.applyDynamic({ cluster: all, broker: new Map([['log.cleaner.backoff.ms', '3']]) }, noProblem)
+    expect(config.get('log.cleaner.backoff.ms')).toBe(3)
+    expect(topic.get('max.message.bytes')).toBe(2000)
+    expect(config.given('log.cleaner.backoff.ms')).toEqual([
+      { source: 'dynamicBroker', value: 3 },
+      { source: 'dynamicCluster', value: 2 },
+      { source: 'static', value: 1 },
+    ])
+    config.applyDynamic({ cluster: all, broker: new Map() }, noProblem)
+    expect(config.get('log.cleaner.backoff.ms')).toBe(2)
+    end()
+    config.applyDynamic({ cluster: new Map(), broker: new Map() }, noProblem)
+    expect(config.get('log.cleaner.backoff.ms')).toBe(1)
+    expect(config.get('message.max.bytes')).toBe(1_048_588)
+    expect(seen).toEqual([['log.cleaner.backoff.ms', 'message.max.bytes'], ['log.cleaner.backoff.ms']])
+  })
+
+  test('what cannot be used does not count: unknown keys, keys that are read at start, values that are wrong', () => {
+    const config = load()
+    const problems: string[] = []
+    const settings = [
+      ['my.key', '1'],
+      ['num.partitions', '7'],
+      ['message.max.bytes', 'many'],
+    ] as const
+    config.applyDynamic({ cluster: new Map(settings), broker: new Map() }, (...problem) =>
+      problems.push(problem.join(' ')),
+    )
+    expect(config.get('num.partitions')).toBe(1)
+    expect(config.get('message.max.bytes')).toBe(1_048_588)
+    expect(problems).toEqual(['message.max.bytes many must be a whole number'])
+  })
+})

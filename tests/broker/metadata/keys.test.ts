@@ -28,7 +28,7 @@ test("values are those of Kafka's znodes", () => {
   )
   expect(keys.encodeController(2, 5)).toBe('{"version":1,"brokerid":2,"timestamp":"5"}')
   expect(keys.encodeClusterId('x')).toBe('{"version":"1","id":"x"}')
-  expect(keys.encodeTopicConfig(new Map([['retention.ms', '1']]))).toBe(
+  expect(keys.encodeConfigs(new Map([['retention.ms', '1']]))).toBe(
     '{"version":1,"config":{"retention.ms":"1"}}',
   )
   expect(keys.encodeProducerIdBlock({ brokerId: 1, first: 0, last: 999 })).toBe(
@@ -46,7 +46,26 @@ test.each([
   ['/brokers/topics/t/partitions/x/state', undefined],
   ['/brokers/ids/03', undefined],
   ['/brokers/ids', undefined],
-  ['/config/brokers/1', undefined],
+  ['/config/brokers/1', { kind: 'brokerConfig', broker: '1' }],
+  ['/config/brokers/<default>', { kind: 'brokerConfig', broker: '' }],
+  ['/config/brokers/x', undefined],
+  ['/config/clients/a%2Fb', { kind: 'quota', entity: new Map([['client-id', 'a/b']]) }],
+  ['/config/users/<default>', { kind: 'quota', entity: new Map([['user', null]]) }],
+  ['/config/users/%3Cdefault%3E', { kind: 'quota', entity: new Map([['user', '<default>']]) }],
+  [
+    '/config/users/u/clients/<default>',
+    {
+      kind: 'quota',
+      entity: new Map([
+        ['user', 'u'],
+        ['client-id', null],
+      ]),
+    },
+  ],
+  ['/config/ips/10.0.0.1', { kind: 'quota', entity: new Map([['ip', '10.0.0.1']]) }],
+  ['/config/clients/c/users/u', undefined],
+  ['/config/clients/%', undefined],
+  ['/config/clients', undefined],
   ['brokers/ids/3', undefined],
   ['/constructor', undefined],
 ])('%s', (key, meaning) => {

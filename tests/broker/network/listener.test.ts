@@ -7,7 +7,7 @@ import { systemClock } from '../../../broker/runtime/clock.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 
-function listenerOn(address: string, connections = new Connections(10)): Listener {
+function listenerOn(address: string, connections = new Connections(() => 10)): Listener {
   const { listeners } = loadConfig({
     'node.id': '1',
     'quorum.connect': 'a:1',
@@ -53,7 +53,7 @@ describe('a listener', () => {
   })
 
   test('closes connections beyond max.connections, and takes new ones when others have gone', async () => {
-    const connections = new Connections(2)
+    const connections = new Connections(() => 2)
     const listener = listenerOn('PLAINTEXT://127.0.0.1:0', connections)
     await listener.open()
     const open = () => connect({ host: '127.0.0.1', port: listener.port })
