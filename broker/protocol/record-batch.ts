@@ -135,8 +135,9 @@ export class BatchView {
     return this.buffer.readInt32BE(this.position + BASE_SEQUENCE)
   }
 
+  /** -1 without a base sequence. */
   get lastSequence(): number {
-    return addSequence(this.baseSequence, this.lastOffsetDelta)
+    return this.baseSequence < 0 ? -1 : addSequence(this.baseSequence, this.lastOffsetDelta)
   }
 
   get recordCount(): number {

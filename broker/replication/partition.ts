@@ -17,6 +17,8 @@ import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
+import { endOfBatches } from '../storage/log-reader.ts'
+import type { AbortedTransaction } from '../storage/transaction-index.ts'
 import { type FetchingReplica, Leadership, type PartitionMetadata } from './leadership.ts'
 import { OffsetWaiters } from './waiters.ts'
 
@@ -50,6 +52,8 @@ export interface PartitionFetch {
   readonly minOneBatch: boolean
   /** undefined for a consumer, who reads up to the high watermark; a follower reads up to the end. */
   readonly replica: FetchingReplica | undefined
+  /** A consumer that wants committed records only: it reads up to the last stable offset. */
+  readonly readCommitted?: boolean
 }
 
 export interface FetchedRecords {
@@ -60,6 +64,8 @@ export interface FetchedRecords {
   readonly logStartOffset: number
   /** Set when the reader's log has parted from this one: where its last epoch ended here. */
   readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | undefined
+  /** Whose records among these a reader of committed ones must skip; undefined for other readers. */
+  readonly abortedTransactions: readonly AbortedTransaction[] | undefined
 }
 
 const NO_RECORDS = Buffer.alloc(0)
@@ -76,7 +82,6 @@ export class Partition {
   readonly #listeners = new Set<() => void>()
   #role: Role = 'none'
   #state: PartitionImage | undefined
-  #highWatermark: number
   /** There while this broker leads the partition. */
   #leadership: Leadership | undefined
   /** Writes that were handed to the log and have not settled. */
@@ -94,7 +99,7 @@ export class Partition {
     this.#options = options
     this.#logger = options.logger.child({ topic: this.topic, partition: this.index })
     this.#acks = new OffsetWaiters(options.clock)
-    this.#highWatermark = Math.min(options.highWatermark, options.log.logEndOffset)
+    this.log.updateHighWatermark(Math.min(options.highWatermark, options.log.logEndOffset))
   }
 
   get role(): Role {
@@ -117,19 +122,19 @@ export class Partition {
 
   /** Offset up to which every in-sync replica has the log: what consumers may read. */
   get highWatermark(): number {
-    return this.#highWatermark
+    return this.log.highWatermark
   }
 
-  /** What read_committed consumers may read: there are no transactions that could be open. */
+  /** What read_committed consumers may read: the high watermark, or an earlier transaction that is undecided. */
   get lastStableOffset(): number {
-    return this.#highWatermark
+    return this.log.lastStableOffset
   }
 
   /**
    * False on a new leader until it knows that what its predecessors acknowledged is below the high watermark.
    */
   get highWatermarkIsCurrent(): boolean {
-    return this.#highWatermark >= (this.#leadership?.epochStartOffset ?? 0)
+    return this.highWatermark >= (this.#leadership?.epochStartOffset ?? 0)
   }
 
   /** The smaller of min.insync.replicas and the number of replicas. */
@@ -215,7 +220,7 @@ export class Partition {
     this.#role = 'leader'
     const { leaderEpoch, isr } = state
     this.#logger.info(
-      { leaderEpoch, isr, logEndOffset: this.log.logEndOffset, highWatermark: this.#highWatermark },
+      { leaderEpoch, isr, logEndOffset: this.log.logEndOffset, highWatermark: this.highWatermark },
       'leads the partition',
     )
     this.#advanceHighWatermark()
@@ -280,7 +285,7 @@ export class Partition {
 
   async #replicated(endOffset: number, timeoutMs: number): Promise<void> {
     if (!this.isLeader) throw this.#notLeader('the leadership moved while the records were appended')
-    if (this.#highWatermark < endOffset) {
+    if (this.highWatermark < endOffset) {
       await this.#acks.wait(
         endOffset,
         timeoutMs,
@@ -296,9 +301,10 @@ export class Partition {
     }
   }
 
-  /** Where a reader finds nothing more: the end for a follower, the high watermark for a consumer. */
-  readableEnd(replica: FetchingReplica | undefined): number {
-    return replica === undefined ? this.#highWatermark : this.log.logEndOffset
+  /** Where a reader finds nothing more: the end for a follower, the high watermark or less for a consumer. */
+  readableEnd(replica: FetchingReplica | undefined, readCommitted = false): number {
+    if (replica !== undefined) return this.log.logEndOffset
+    return readCommitted ? this.lastStableOffset : this.highWatermark
   }
 
   /**
@@ -312,18 +318,23 @@ export class Partition {
       this.#checkRange(request.offset)
       if (request.replica !== undefined) this.#recordFetch(request.replica, request.offset)
     }
-    const upTo = this.readableEnd(request.replica)
+    const upTo = this.readableEnd(request.replica, request.readCommitted)
     const nothing = divergingEpoch !== undefined || request.offset >= upTo
     const read = nothing
       ? { records: NO_RECORDS, sizeBytes: 0 }
       : this.log.read(request.offset, request.maxBytes, { upTo, minOneBatch: request.minOneBatch })
     return {
       ...read,
-      highWatermark: this.#highWatermark,
+      highWatermark: this.highWatermark,
       lastStableOffset: this.lastStableOffset,
       logStartOffset: this.log.logStartOffset,
       divergingEpoch,
+      abortedTransactions: request.readCommitted ? this.#abortedIn(read.records, request.offset) : undefined,
     }
+  }
+
+  #abortedIn(records: Buffer, offset: number): AbortedTransaction[] {
+    return records.length === 0 ? [] : this.log.abortedTransactions(offset, endOfBatches(records, offset))
   }
 
   #divergence(offset: number, lastFetchedEpoch: number): { epoch: number; endOffset: number } | undefined {
@@ -354,7 +365,7 @@ export class Partition {
       throw this.#notLeader(`broker ${replica.id} is not one of its replicas`)
     }
     this.#advanceHighWatermark()
-    if (leadership.concernsIsr(replica.id, offset, this.#highWatermark)) this.reviewIsr()
+    if (leadership.concernsIsr(replica.id, offset, this.highWatermark)) this.reviewIsr()
   }
 
   /**
@@ -399,10 +410,10 @@ export class Partition {
     if (!this.#isFollowerIn(leaderEpoch)) return
     const { logEndOffset } = this.log
     const offset = Math.min(wantedOffset, logEndOffset)
-    const fields = { offset, logEndOffset, highWatermark: this.#highWatermark, leaderEpoch }
-    if (offset < this.#highWatermark) this.#logger.warn(fields, 'truncates below the high watermark')
+    const fields = { offset, logEndOffset, highWatermark: this.highWatermark, leaderEpoch }
+    if (offset < this.highWatermark) this.#logger.warn(fields, 'truncates below the high watermark')
     else this.#logger.info(fields, 'truncates to the leader')
-    this.#highWatermark = Math.min(this.#highWatermark, offset)
+    this.log.updateHighWatermark(Math.min(this.highWatermark, offset))
     await this.#write(this.log.truncateTo(offset))
   }
 
@@ -413,7 +424,7 @@ export class Partition {
       { offset, logEndOffset: this.log.logEndOffset },
       'drops its log, which ends before the start of the leader',
     )
-    this.#highWatermark = offset
+    this.log.updateHighWatermark(offset)
     await this.#write(this.log.truncateFullyAndStartAt(offset))
   }
 
@@ -422,20 +433,20 @@ export class Partition {
   }
 
   #raiseHighWatermark(offset: number): void {
-    if (offset <= this.#highWatermark) return
-    this.#highWatermark = offset
+    if (offset <= this.highWatermark) return
+    this.log.updateHighWatermark(offset)
     this.#acks.reached(offset)
     this.#notify()
   }
 
   #advanceHighWatermark(): void {
     if (this.#leadership === undefined || this.#isUnderMinIsr()) return
-    this.#raiseHighWatermark(this.#leadership.replicatedOffset(this.#highWatermark))
+    this.#raiseHighWatermark(this.#leadership.replicatedOffset(this.highWatermark))
   }
 
   /** Proposes a change to the ISR where one is due. */
   reviewIsr(): void {
-    this.#leadership?.reviewIsr(this.#highWatermark)
+    this.#leadership?.reviewIsr(this.highWatermark)
   }
 
   /**
@@ -443,6 +454,6 @@ export class Partition {
    */
   reviewIsrAnew(): void {
     this.#advanceHighWatermark()
-    this.#leadership?.reviewIsrAnew(this.#highWatermark)
+    this.#leadership?.reviewIsrAnew(this.highWatermark)
   }
 }

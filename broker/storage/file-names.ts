@@ -1,7 +1,17 @@
 /** The names of the files of a partition: Kafka's, twenty digits of the first offset and a suffix. */
 
 export const SEGMENT_SUFFIXES = ['.log', '.index', '.timeindex', '.txnindex'] as const
-export type OffsetSuffix = (typeof SEGMENT_SUFFIXES)[number] | '.snapshot'
+export type SegmentSuffix = (typeof SEGMENT_SUFFIXES)[number]
+export type OffsetSuffix = SegmentSuffix | '.snapshot'
+
+/**
+ * What follows the name of a segment's file while it is not in use: written by the cleaner, on its way to replace
+ * others (KIP-58's order: .cleaned, .swap, none), or about to be removed.
+ */
+export const CLEANED = '.cleaned'
+export const SWAP = '.swap'
+export const DELETED = '.deleted'
+export type SegmentState = '' | typeof CLEANED | typeof SWAP
 
 export function offsetFileName(offset: number, suffix: OffsetSuffix): string {
   return `${String(offset).padStart(20, '0')}${suffix}`

@@ -1,5 +1,5 @@
 /**
- * A file of entries of one size, only ever appended to and cut at its end: the base of both indexes.
+ * A file of entries of one size, only ever appended to and cut at its end: the base of the three indexes.
  * New entries collect in memory and reach the file in pieces; they need no sync of their own, because recovery
  * rebuilds the indexes of every segment that was not flushed. A file longer than its entries (Kafka fills the
  * active segment's index with zeros) is recognised by the caller, which truncates it.
@@ -10,8 +10,9 @@ import type { Files, OpenFile } from './files.ts'
 const PENDING_BYTES = 4096
 
 export class IndexFile {
-  readonly path: string
   readonly #files: Files
+  #path: string
+  #isThere: boolean
   readonly #entryBytes: number
   /** Opened by the first use: most indexes of old segments are never looked at. */
   #file: OpenFile | undefined
@@ -20,18 +21,34 @@ export class IndexFile {
   #pending: Buffer | undefined
   #pendingCount = 0
 
-  /** Opens the file at `path`, or makes an empty one. A part of an entry at its end does not count. */
-  constructor(files: Files, path: string, entryBytes: number) {
-    this.path = path
+  /**
+   * Opens the file at `path`, or makes an empty one; an optional file is made with its first entry only.
+   * A part of an entry at the file's end does not count.
+   */
+  constructor(files: Files, path: string, entryBytes: number, options = { isOptional: false }) {
+    this.#path = path
     this.#files = files
     this.#entryBytes = entryBytes
-    this.#writtenCount = Math.floor(this.#open().size() / entryBytes)
+    this.#isThere = !options.isOptional || files.exists(path)
+    this.#writtenCount = this.#isThere ? Math.floor(this.#open().size() / entryBytes) : 0
     this.close()
   }
 
   #open(): OpenFile {
-    this.#file ??= this.#files.open(this.path, { create: true })
+    this.#file ??= this.#files.open(this.#path, { create: true })
+    this.#isThere = true
     return this.#file
+  }
+
+  /** False for an optional file without entries. */
+  get isThere(): boolean {
+    return this.#isThere
+  }
+
+  /** The file has a new name, or gets one with its first entry. */
+  renamed(path: string): void {
+    this.close()
+    this.#path = path
   }
 
   /** Entries in the file and in memory. */
@@ -74,6 +91,7 @@ export class IndexFile {
   /** Keeps the first `count` entries. */
   truncate(count: number): void {
     this.writePending()
+    if (!this.#isThere) return
     this.#writtenCount = Math.min(count, this.#writtenCount)
     this.#open().truncate(this.#writtenCount * this.#entryBytes)
   }
@@ -89,7 +107,7 @@ export class IndexFile {
 
   async flush(): Promise<void> {
     this.writePending()
-    await this.#open().sync()
+    if (this.#isThere) await this.#open().sync()
   }
 
   /** Closes the file; a later use opens it again. Entries in memory are lost unless written. */

@@ -205,6 +205,7 @@ export class LogManager {
       health: directory.health,
       clock: this.#o.clock,
       logger: this.#logger.child(at),
+      random: Math.random,
       recoveryPoint: directory.recoveryPoints.get(name) ?? 0,
       logStartOffset: directory.startOffsets.get(name) ?? 0,
       stoppedCleanly,

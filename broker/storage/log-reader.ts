@@ -1,6 +1,7 @@
-/** Reads whole batches from the segments of a partition. */
-import { BATCH_OVERHEAD_BYTES } from '../protocol/record-batch.ts'
+/** Reads whole batches from the segments of a partition, and what readers of committed records must skip in them. */
+import { BATCH_OVERHEAD_BYTES, BatchView } from '../protocol/record-batch.ts'
 import type { Segment } from './segment.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
 
 export interface ReadResult {
   readonly records: Buffer
@@ -35,9 +36,43 @@ export function readBatches(segments: readonly Segment[], bounds: ReadBounds): R
 
 /** The segment that holds `offset`, or the next one when the record is gone. */
 function segmentFor(segments: readonly Segment[], offset: number): Segment {
-  const found = segments.findLastIndex(({ baseOffset }) => baseOffset <= offset)
-  const segment = segments[Math.max(0, found)]!
+  const found = indexOfSegment(segments, offset)
+  const segment = segments[found]!
   return offset < segment.endOffset ? segment : (segments[found + 1] ?? segment)
+}
+
+function indexOfSegment(segments: readonly Segment[], offset: number): number {
+  return Math.max(
+    0,
+    segments.findLastIndex(({ baseOffset }) => baseOffset <= offset),
+  )
+}
+
+/** The aborted transactions with records from `from` on and below `upTo`, in order of their markers. */
+export function abortedTransactionsIn(
+  segments: readonly Segment[],
+  from: number,
+  upTo: number,
+): AbortedTransaction[] {
+  const found: AbortedTransaction[] = []
+  for (const segment of segments.slice(indexOfSegment(segments, from))) {
+    for (const aborted of segment.abortedTransactions(from)) {
+      if (aborted.firstOffset < upTo) found.push(aborted)
+      if (aborted.lastStableOffset >= upTo) return found
+    }
+  }
+  return found
+}
+
+/** One past the last offset of whole batches; `offset` when there are none. */
+export function endOfBatches(records: Buffer, offset: number): number {
+  let end = offset
+  for (let position = 0; position < records.length;) {
+    const batch = new BatchView(records, position)
+    end = batch.lastOffset + 1
+    position += batch.sizeBytes
+  }
+  return end
 }
 
 /** Size of the whole batches that `bytes` begins with. */

@@ -18,6 +18,8 @@ export interface PartitionLogOptions {
   readonly health: DirectoryHealth
   readonly clock: Clock
   readonly logger: Logger
+  /** From 0 to 1. */
+  readonly random: () => number
   /** What the checkpoints say; 0 when they say nothing. */
   readonly recoveryPoint: number
   readonly logStartOffset: number

@@ -1,12 +1,10 @@
 /**
- * The records of one partition: segments, leader epochs, producer state. One owner, one order:
+ * The records of one partition: segments, leader epochs, producers. One owner, one order:
  *
- *   append   checks and stamps at once, then waits for the end of the turn of the event loop; all that came in one
- *            turn goes to the file in one write
+ *   append   checks and stamps at once, then waits for the end of the turn of the event loop (log-writer.ts)
  *   logEndOffset  moves with the write, so readers see only what is in the file
- *   flush, truncation, start offset  one at a time in a queue, since they wait for the disk
- *
- * What is flushed, and up to where, is the business of log-flusher.ts.
+ *   flush (log-flusher.ts), truncation and removal (log-bounds.ts)  one at a time in a queue, since they wait for the
+ *            disk
  */
 import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -14,19 +12,22 @@ import { type BatchView, splitBatches, stampBatch } from '../protocol/record-bat
 import { SerialQueue } from '../runtime/queue.ts'
 import { checkAppended } from './append-rules.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
+import { LogBounds, SegmentsChangedError } from './log-bounds.ts'
 import { LogFlusher } from './log-flusher.ts'
-import { ProducerSnapshots } from './producer-snapshots.ts'
-import type { ProducerState } from './producer-state.ts'
-import { NO_RECORDS, readBatches, type ReadResult } from './log-reader.ts'
+import { abortedTransactionsIn, NO_RECORDS, readBatches, type ReadResult } from './log-reader.ts'
+import { LogSegments } from './log-segments.ts'
+import { LogWriter } from './log-writer.ts'
 import type { PartitionLogOptions } from './partition-log-options.ts'
-import { recoverSegments } from './recovery.ts'
-import { Segment, type SegmentLimits } from './segment.ts'
+import { encodeSnapshot } from './producer-snapshot.ts'
+import { ProducerSnapshots } from './producer-snapshots.ts'
+import type { ActiveProducer, AppendOrigin, ProducerState } from './producer-state.ts'
+import { loadProducers, recoverSegments } from './recovery.ts'
+import { type Segment, type SegmentLimits, segmentLimits } from './segment.ts'
 import { findByTimestamp, findMaxTimestamp, type FoundRecord } from './timestamp-search.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
 
 /** Flushes, truncations and the like that may wait at the same time. */
 const MAX_QUEUED_TASKS = 1000
-/** Staged bytes that are written without waiting for the end of the turn. */
-const MAX_STAGED_BYTES = 8 * 1024 * 1024
 
 export interface AppendInfo {
   readonly baseOffset: number
@@ -39,41 +40,29 @@ export interface AppendInfo {
   readonly sizeBytes: number
 }
 
-interface Turn {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (reason: Error) => void
-}
-
 export class PartitionLog {
   readonly topic: string
   readonly partition: number
   readonly topicId: string
   readonly directory: string
   readonly #o: PartitionLogOptions
-  readonly #snapshots: ProducerSnapshots
   readonly #epochs: LeaderEpochs
+  readonly #snapshots: ProducerSnapshots
+  readonly #segments: LogSegments
+  readonly #writer: LogWriter
   readonly #flusher: LogFlusher
+  readonly #bounds: LogBounds
   readonly #queue = new SerialQueue(MAX_QUEUED_TASKS)
-  #segments: Segment[]
-  #producers: ProducerState
   #topicConfig: TopicConfig
   #limits: SegmentLimits
-  #logStartOffset: number
-  #logEndOffset: number
+  #highWatermark = 0
   #isClosed = false
-
-  /** Stamped batches that wait for the end of the turn, and where the next one goes. */
-  #staged: BatchView[] = []
-  #stagedBytes = 0
-  #nextOffset: number
-  #turn: Turn | undefined
 
   /** Opens what is in the directory, recovering it if need be; an empty one becomes an empty log. */
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
     try {
       const log = new PartitionLog(options)
-      await log.#flusher.flushChangedNames()
+      await log.#flusher.flushNow()
       return log
     } catch (error) {
       throw options.health.failure(options.directory, error)
@@ -81,54 +70,79 @@ export class PartitionLog {
   }
 
   private constructor(options: PartitionLogOptions) {
+    const { topicConfig, files, directory, logger, clock, checkpoint } = options
     this.#o = options
     this.topic = options.topic
     this.partition = options.partition
     this.topicId = options.topicId
-    this.directory = options.directory
-    this.#topicConfig = options.topicConfig
-    this.#limits = limitsOf(options.topicConfig)
-    this.#epochs = new LeaderEpochs(options.files, options.directory)
-    this.#snapshots = new ProducerSnapshots(options.files, options.directory, options.logger)
-    this.#flusher = new LogFlusher({
-      ...options,
-      epochs: this.#epochs,
-      snapshots: this.#snapshots,
-      segments: () => this.#segments,
-      endOffset: () => this.#logEndOffset,
-      writeStaged: () => this.#writeStaged(),
-      exclusive: (task) => this.#exclusive(task),
-    })
-    const { segments, changed } = recoverSegments({
-      ...options,
-      epochs: this.#epochs,
-      nowMs: options.clock.now(),
-      indexIntervalBytes: this.#limits.indexIntervalBytes,
-    })
-    this.#segments = segments
-    if (changed) this.#flusher.namesChanged()
-    this.#logStartOffset = Math.max(options.logStartOffset, segments[0]?.baseOffset ?? 0)
-    const end = segments.at(-1)?.endOffset ?? 0
-    if (segments.length === 0 || end < this.#logStartOffset) this.#restartFiles(this.#logStartOffset)
-    this.#logEndOffset = this.#active.endOffset
-    this.#nextOffset = this.#logEndOffset
-    this.#flusher.startAt(changed ? Math.min(options.recoveryPoint, this.#logEndOffset) : this.#logEndOffset)
-    this.#epochs.truncateEnd(this.#logEndOffset)
-    this.#epochs.truncateStart(this.#logStartOffset)
-    this.#producers = this.#loadProducers()
+    this.directory = directory
+    this.#topicConfig = topicConfig
+    this.#limits = segmentLimits(topicConfig)
+    this.#epochs = new LeaderEpochs(files, directory)
+    this.#snapshots = new ProducerSnapshots(files, directory, logger)
+    const parts = { epochs: this.#epochs, snapshots: this.#snapshots }
+    const { indexIntervalBytes } = this.#limits
+    const found = recoverSegments({ ...options, ...parts, nowMs: clock.now(), indexIntervalBytes })
+    const deleteDelayMs = (): number => this.#topicConfig.get('file.delete.delay.ms')
+    this.#segments = new LogSegments({ ...options, deleteDelayMs }, found.segments)
+    if (found.changed) this.#segments.namesChanged()
+    const startOffset = this.#begin(options.logStartOffset)
+    const endOffset = this.#segments.active.endOffset
+    this.#writer = new LogWriter(
+      {
+        ...options,
+        ...parts,
+        segments: this.#segments,
+        limits: () => this.#limits,
+        mustBeUsable: () => this.#mustBeUsable(),
+        onRoll: () => this.#flusher.flushInBackground(),
+      },
+      endOffset,
+      this.#loadProducers(startOffset),
+    )
+    const recovered = found.changed ? Math.min(options.recoveryPoint, endOffset) : endOffset
+    const exclusive = (task: () => Promise<void>): Promise<void> => this.#exclusive(task)
+    const tail = { ...options, ...parts, segments: this.#segments, writer: this.#writer }
+    this.#flusher = new LogFlusher({ ...tail, exclusive }, recovered)
+    const producersAt = (logStartOffset: number): ProducerState => this.#loadProducers(logStartOffset)
+    this.#bounds = new LogBounds(
+      { ...tail, flusher: this.#flusher, loadProducers: producersAt, checkpoint },
+      startOffset,
+    )
   }
 
-  get #active(): Segment {
-    return this.#segments.at(-1)!
+  /** Makes the log begin at `checkpointed`, or where its first segment does; returns that offset. */
+  #begin(checkpointed: number): number {
+    const { all } = this.#segments
+    const startOffset = Math.max(checkpointed, all[0]?.baseOffset ?? 0)
+    if ((all.at(-1)?.endOffset ?? -1) < startOffset) {
+      this.#segments.restartAt(startOffset)
+      this.#snapshots.removeAll()
+    }
+    this.#epochs.truncateEnd(this.#segments.active.endOffset)
+    this.#epochs.truncateStart(startOffset)
+    return startOffset
+  }
+
+  #loadProducers(logStartOffset: number): ProducerState {
+    const { all, active } = this.#segments
+    const state = loadProducers(all, this.#snapshots, logStartOffset, active.endOffset)
+    state.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
+    return state
   }
 
   get logStartOffset(): number {
-    return this.#logStartOffset
+    return this.#bounds.logStartOffset
   }
 
   /** One past the last record that is in the file. */
   get logEndOffset(): number {
-    return this.#logEndOffset
+    return this.#writer.logEndOffset
+  }
+
+  /** What every in-sync replica has, as the partition's owner knows it; 0 until it says. */
+  get highWatermark(): number {
+    return this.#highWatermark
   }
 
   get recoveryPoint(): number {
@@ -142,17 +156,25 @@ export class PartitionLog {
 
   /** Bytes of records on disk. */
   get sizeBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+    return this.#segments.sizeBytes
   }
 
   /** First offset of the first segment: a start offset above it needs a checkpoint. */
   get firstSegmentOffset(): number {
-    return this.#segments[0]!.baseOffset
+    return this.#segments.all[0]!.baseOffset
+  }
+
+  get topicConfig(): TopicConfig {
+    return this.#topicConfig
+  }
+
+  get limits(): SegmentLimits {
+    return this.#limits
   }
 
   updateConfig(topicConfig: TopicConfig): void {
     this.#topicConfig = topicConfig
-    this.#limits = limitsOf(topicConfig)
+    this.#limits = segmentLimits(topicConfig)
   }
 
   // Appending
@@ -160,28 +182,28 @@ export class PartitionLog {
   /**
    * Gives a batch its offsets and the leader's epoch, in place, and appends it; resolves once it is in the file.
    * A batch that an idempotent producer repeats is answered with the offsets of its first appearance.
-   * Rejects with what validateClientBatch and the sequence rules say, or KAFKA_STORAGE_ERROR.
+   * Rejects with what checkAppended and the rules for producers say, or KAFKA_STORAGE_ERROR.
    */
   async appendAsLeader(
     records: Buffer,
     leaderEpoch: number,
-    options: { origin?: 'client' | 'coordinator' } = {},
+    options: { origin?: AppendOrigin } = {},
   ): Promise<AppendInfo> {
     this.#mustBeUsable()
     const origin = options.origin ?? 'client'
     const batch = checkAppended(records, origin, this.#topicConfig, this.#o.clock.now())
-    const repeated = batch.producerId < 0 ? undefined : this.#producers.check(batch)
+    const repeated = batch.producerId < 0 ? undefined : this.#writer.producers.check(batch, origin)
     if (repeated !== undefined) {
-      await this.#turn?.promise
+      await this.#writer.settled()
       return this.#appendInfo(repeated.firstOffset, repeated.lastOffset, batch, true)
     }
     if (origin === 'client') this.#o.health.mustHaveRoom()
     else this.#o.health.mustHaveSpace()
     const usesAppendTime = this.#topicConfig.get('message.timestamp.type') === 'LogAppendTime'
     if (usesAppendTime) batch.stampAppendTime(this.#o.clock.now())
-    const baseOffset = this.#nextOffset
+    const baseOffset = this.#writer.nextOffset
     stampBatch(records, batch.position, baseOffset, leaderEpoch)
-    await this.#stage([batch])
+    await this.#append([batch])
     return this.#appendInfo(baseOffset, batch.lastOffset, batch, false)
   }
 
@@ -190,7 +212,7 @@ export class PartitionLog {
       baseOffset,
       lastOffset,
       logAppendTimeMs: batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : -1,
-      logStartOffset: this.#logStartOffset,
+      logStartOffset: this.logStartOffset,
       duplicate,
       sizeBytes: batch.sizeBytes,
     }
@@ -205,83 +227,22 @@ export class PartitionLog {
     this.#o.health.mustHaveSpace()
     const batches = splitBatches(records)
     if (batches.length === 0) return
-    let next = this.#nextOffset
+    let next = this.#writer.nextOffset
     for (const batch of batches) {
       if (!batch.isIntact()) throw this.#corrupt(`the checksum of the batch at offset ${batch.baseOffset}`)
       if (batch.baseOffset < next) throw this.#corrupt(`offset ${batch.baseOffset} after ${next - 1}`)
       next = batch.lastOffset + 1
     }
-    await this.#stage(batches)
+    await this.#append(batches)
   }
 
   #corrupt(what: string): KafkaError {
     return new KafkaError('CORRUPT_MESSAGE', `${this.topic}-${this.partition}: the leader sent ${what}`)
   }
 
-  /** Takes over batches that have their offsets; resolves once they are in the file. */
-  async #stage(batches: readonly BatchView[]): Promise<void> {
-    for (const batch of batches) {
-      if (this.#active.isFullFor(batch, this.#stagedBytes, this.#o.clock.now(), this.#limits)) {
-        this.#writeStaged()
-        this.#mustBeUsable()
-        this.#roll()
-      }
-      this.#epochs.assign(batch.leaderEpoch, batch.baseOffset)
-      this.#producers.update(batch)
-      this.#staged.push(batch)
-      this.#stagedBytes += batch.sizeBytes
-      this.#nextOffset = batch.lastOffset + 1
-    }
-    this.#turn ??= this.#beginTurn()
-    const { promise } = this.#turn
-    if (this.#stagedBytes >= MAX_STAGED_BYTES) this.#writeStaged()
-    await promise
+  async #append(batches: readonly BatchView[]): Promise<void> {
+    await this.#writer.stage(batches)
     await this.#flusher.flushIfDue(this.#topicConfig)
-  }
-
-  #beginTurn(): Turn {
-    const turn = Promise.withResolvers<void>()
-    turn.promise.catch(() => {})
-    setImmediate(() => this.#writeStaged())
-    return turn
-  }
-
-  /** Writes what is staged. A failure rejects the appends and takes the directory offline. */
-  #writeStaged(): void {
-    const batches = this.#staged
-    const turn = this.#turn
-    this.#staged = []
-    this.#stagedBytes = 0
-    this.#turn = undefined
-    try {
-      if (batches.length > 0) {
-        this.#mustBeUsable()
-        this.#active.append(batches, this.#limits)
-        this.#logEndOffset = this.#nextOffset
-      }
-      turn?.resolve()
-    } catch (error) {
-      turn?.reject(this.#o.health.failure(this.#active.path, error))
-    }
-  }
-
-  /** Begins a new segment where the log ends; the old one is flushed behind the appends' back. */
-  #roll(): void {
-    const baseOffset = this.#nextOffset
-    try {
-      this.#active.seal()
-      this.#producers.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
-      this.#flusher.addSnapshot(baseOffset, this.#producers.encode())
-      this.#segments.push(this.#newSegment(baseOffset))
-    } catch (error) {
-      throw this.#o.health.failure(this.directory, error)
-    }
-    this.#flusher.flushInBackground()
-  }
-
-  #newSegment(baseOffset: number): Segment {
-    this.#flusher.namesChanged()
-    return new Segment(this.#o.files, this.directory, baseOffset, this.#o.clock.now())
   }
 
   // Reading
@@ -292,38 +253,70 @@ export class PartitionLog {
    */
   read(offset: number, maxBytes: number, options: { upTo: number; minOneBatch: boolean }): ReadResult {
     this.#mustBeUsable()
-    if (offset < this.#logStartOffset || offset > this.#logEndOffset) {
+    if (offset < this.logStartOffset || offset > this.logEndOffset) {
       throw new KafkaError(
         'OFFSET_OUT_OF_RANGE',
-        `${this.topic}-${this.partition}: offset ${offset}; the log has ${this.#logStartOffset} to ${this.#logEndOffset}`,
+        `${this.topic}-${this.partition}: offset ${offset}; the log has ${this.logStartOffset} to ${this.logEndOffset}`,
       )
     }
-    const end = Math.min(options.upTo, this.#logEndOffset)
+    const end = Math.min(options.upTo, this.logEndOffset)
     if (offset >= end) return NO_RECORDS
-    return this.#guarded(() =>
-      readBatches(this.#segments, { offset, end, maxBytes, minOneBatch: options.minOneBatch }),
-    )
+    const { minOneBatch } = options
+    return this.#guarded(() => readBatches(this.#segments.all, { offset, end, maxBytes, minOneBatch }))
   }
 
   /** The first record at or after `timestampMs`, below `upTo`. */
   offsetForTimestamp(timestampMs: number, upTo: number): FoundRecord | undefined {
     this.#mustBeUsable()
-    const range = { startOffset: this.#logStartOffset, endOffset: Math.min(upTo, this.#logEndOffset) }
-    return this.#guarded(() => findByTimestamp(this.#segments, timestampMs, range))
+    const range = { startOffset: this.logStartOffset, endOffset: Math.min(upTo, this.logEndOffset) }
+    return this.#guarded(() => findByTimestamp(this.#segments.all, timestampMs, range))
   }
 
   /** The first record with the largest timestamp; undefined in an empty log. */
   maxTimestampOffset(): FoundRecord | undefined {
     this.#mustBeUsable()
-    const range = { startOffset: this.#logStartOffset, endOffset: this.#logEndOffset }
-    return this.#guarded(() => findMaxTimestamp(this.#segments, range))
+    const range = { startOffset: this.logStartOffset, endOffset: this.logEndOffset }
+    return this.#guarded(() => findMaxTimestamp(this.#segments.all, range))
+  }
+
+  // Producers and transactions
+
+  /** What every in-sync replica has: markers below it have decided their transactions for good. */
+  updateHighWatermark(offset: number): void {
+    this.#highWatermark = offset
+    this.#writer.producers.highWatermarkMoved(offset)
+  }
+
+  /** Where the earliest transaction begins that is open, or whose marker is not below the high watermark yet. */
+  get firstUnstableOffset(): number | undefined {
+    return this.#writer.producers.firstUnstableOffset
+  }
+
+  /** What readers of committed records may read: the high watermark, or an earlier undecided transaction. */
+  get lastStableOffset(): number {
+    return Math.min(this.#highWatermark, this.firstUnstableOffset ?? Infinity)
+  }
+
+  /** The aborted transactions with records from `from` on and below `upTo`, in order of their markers. */
+  abortedTransactions(from: number, upTo: number): AbortedTransaction[] {
+    this.#mustBeUsable()
+    return this.#guarded(() => abortedTransactionsIn(this.#segments.all, from, upTo))
+  }
+
+  activeProducers(): ActiveProducer[] {
+    return this.#writer.producers.activeProducers()
+  }
+
+  /** Forgets the producers that wrote nothing for `producer.id.expiration.ms`. */
+  expireProducers(): void {
+    this.#writer.producers.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
   }
 
   // Leader epochs
 
   /** Where `epoch` ends, or the largest known epoch before it; (-1, -1) when not known (KIP-279). */
   endOffsetForEpoch(epoch: number): EpochEnd {
-    return this.#epochs.endOf(epoch, this.#logEndOffset)
+    return this.#epochs.endOf(epoch, this.logEndOffset)
   }
 
   /** The epoch of the record at `offset`; -1 when not known. */
@@ -336,106 +329,82 @@ export class PartitionLog {
     this.#epochs.assign(epoch, startOffset)
   }
 
-  // Flushing
+  // Flushing, truncation, segments
 
   /** Makes everything appended so far survive a crash of the machine. */
   flush(): Promise<void> {
     return this.#flusher.flush()
   }
 
-  // Truncation
-
   /** Drops all records from `offset` on; a batch that spans it goes as a whole, so the log may end earlier. */
   truncateTo(offset: number): Promise<void> {
-    return this.#exclusive(async () => {
-      this.#writeStaged()
-      if (offset >= this.#logEndOffset) {
-        // An epoch that was led here without a record would make the logs seem to differ for ever.
-        this.#epochs.truncateEnd(this.#logEndOffset)
-        return this.#epochs.flush()
-      }
-      if (offset <= this.#logStartOffset) return this.#restart(Math.min(offset, this.#logStartOffset))
-      await this.#flusher.lowerTo(offset)
-      this.#writeStaged()
-      this.#cutFiles(offset)
-      await this.#active.flush()
-      await this.#afterCut()
-    })
+    return this.#cut(() => this.#bounds.truncateTo(offset))
   }
 
   /** Drops all records; the next one gets `offset`. */
   truncateFullyAndStartAt(offset: number): Promise<void> {
-    return this.#exclusive(() => this.#restart(offset))
+    return this.#cut(() => this.#bounds.restartAt(offset))
   }
 
-  async #restart(offset: number): Promise<void> {
-    this.#writeStaged()
-    await this.#flusher.lowerTo(Math.min(offset, this.#logStartOffset))
-    this.#writeStaged()
-    this.#restartFiles(offset)
-    this.#logStartOffset = offset
-    this.#epochs.truncateEnd(0)
-    await this.#afterCut()
-    await this.#o.checkpoint()
-  }
-
-  #cutFiles(offset: number): void {
-    while (this.#segments.length > 1 && this.#active.baseOffset >= offset) this.#segments.pop()!.remove()
-    this.#active.truncateTo(offset)
-    this.#flusher.namesChanged()
-  }
-
-  /** Newest first, so that a crash in between leaves a log that ends early and not one with a hole. */
-  #restartFiles(offset: number): void {
-    for (const segment of this.#segments.toReversed()) segment.remove()
-    this.#snapshots.removeAll()
-    this.#segments = [this.#newSegment(offset)]
-  }
-
-  async #afterCut(): Promise<void> {
-    this.#logEndOffset = this.#active.endOffset
-    this.#nextOffset = this.#logEndOffset
-    this.#epochs.truncateEnd(this.#logEndOffset)
-    this.#flusher.dropSnapshot()
-    this.#producers = this.#loadProducers()
-    await this.#flusher.syncNames()
-    await this.#epochs.flush()
+  #cut(task: () => Promise<void>): Promise<void> {
+    return this.#exclusive(async () => {
+      await task()
+      this.updateHighWatermark(Math.min(this.#highWatermark, this.logEndOffset))
+    })
   }
 
   /** Records before `offset` are no longer readable; segments that hold nothing else are removed. */
   raiseLogStartOffset(offset: number): Promise<void> {
+    return this.#exclusive(() => this.#bounds.raiseStartTo(offset))
+  }
+
+  /** Oldest first; the last one is being written to. */
+  segments(): readonly Segment[] {
+    return this.#segments.all
+  }
+
+  /** Closes the active segment if it is older than `segment.ms`; tells whether it was. */
+  rollIfDue(nowMs: number): Promise<boolean> {
     return this.#exclusive(async () => {
-      this.#writeStaged()
-      if (offset <= this.#logStartOffset) return
-      if (offset > this.#logEndOffset) {
-        throw new KafkaError('OFFSET_OUT_OF_RANGE', `the log ends at ${this.#logEndOffset}, before ${offset}`)
-      }
-      this.#logStartOffset = offset
-      this.#epochs.truncateStart(offset)
-      await this.#o.checkpoint()
-      while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= offset) {
-        this.#segments.shift()!.remove()
-        this.#flusher.namesChanged()
-      }
-      await this.#epochs.flush()
+      this.#writer.write()
+      if (!this.#segments.active.isDue(nowMs, this.#limits)) return false
+      this.#writer.roll()
+      return true
     })
   }
 
-  // Opening and closing
-
-  #loadProducers(): ProducerState {
-    const state = this.#snapshots.load(this.#segments, this.#logStartOffset)
-    state.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
-    return state
+  /**
+   * Raises the start of the log and removes the segments before it; at the end of the log the active one goes as
+   * well. Resolves to the number of segments removed; their files go after `file.delete.delay.ms`.
+   */
+  removeSegmentsBefore(offset: number, reason: string): Promise<number> {
+    return this.#exclusive(() => this.#bounds.removeSegmentsBefore(offset, reason))
   }
+
+  /** An empty segment that no reader sees, for `replaceSegments`. */
+  newCleanedSegment(baseOffset: number): Segment {
+    this.#mustBeUsable()
+    return this.#guarded(() => this.#segments.newCleaned(baseOffset))
+  }
+
+  /**
+   * Puts `cleaned`, made by newCleanedSegment, in the place of `old`, a run of segments without the active one; a
+   * crash leaves the ones or the others. Rejects with SegmentsChangedError when the run is not there any more; the
+   * cleaned ones are removed then.
+   */
+  replaceSegments(old: readonly Segment[], cleaned: readonly Segment[]): Promise<void> {
+    return this.#exclusive(() => this.#bounds.replace(old, cleaned))
+  }
+
+  // Closing
 
   /** Flushes, leaves a producer snapshot at the end, and closes the files. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     await this.#exclusive(async () => {
-      this.#writeStaged()
-      this.#active.seal()
-      this.#flusher.addSnapshot(this.#logEndOffset, this.#producers.encode())
+      this.#writer.write()
+      this.#segments.active.seal()
+      this.#snapshots.write(this.logEndOffset, encodeSnapshot(this.#writer.producers))
       await this.#flusher.flushNow()
     }).finally(() => this.abandon())
   }
@@ -445,13 +414,13 @@ export class PartitionLog {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#flusher.stop()
-    for (const segment of this.#segments) segment.close()
+    this.#segments.close()
   }
 
   /** Resolves when nothing is under way any more. */
   async settle(): Promise<void> {
     await this.#queue.close()
-    this.#writeStaged()
+    this.#writer.write()
   }
 
   #mustBeUsable(): void {
@@ -462,12 +431,13 @@ export class PartitionLog {
   }
 
   /** Runs a task that waits for the disk after those before it; its unexpected failure takes the directory offline. */
-  #exclusive(task: () => Promise<void>): Promise<void> {
+  #exclusive<T>(task: () => Promise<T>): Promise<T> {
     return this.#queue.run(async () => {
       this.#mustBeUsable()
       try {
-        await task()
+        return await task()
       } catch (error) {
+        if (error instanceof SegmentsChangedError) throw error
         throw this.#o.health.failure(this.directory, error)
       }
     })
@@ -479,14 +449,5 @@ export class PartitionLog {
     } catch (error) {
       throw this.#o.health.failure(this.directory, error)
     }
-  }
-}
-
-function limitsOf(config: TopicConfig): SegmentLimits {
-  return {
-    segmentBytes: config.get('segment.bytes'),
-    segmentMs: config.get('segment.ms'),
-    indexBytes: config.get('segment.index.bytes'),
-    indexIntervalBytes: config.get('index.interval.bytes'),
   }
 }

@@ -1,28 +1,27 @@
-/** The `.snapshot` files of one partition: which there are, which to start from, which to drop. */
+/**
+ * The `.snapshot` files of one partition: one where each segment begins, made when it was rolled, and one at the end
+ * of the log, made when it was closed. A snapshot may be damaged by a crash: then the one before it serves.
+ */
 import type { Logger } from '../runtime/logger.ts'
 import { offsetFileName, offsetOfFile } from './file-names.ts'
-import { type Files, replaceFile } from './files.ts'
-import { CorruptSnapshotError, ProducerState } from './producer-state.ts'
-import type { Segment } from './segment.ts'
-
-/** The newest, and one more in case the newest cannot be used. */
-const SNAPSHOTS_KEPT = 2
+import type { Files } from './files.ts'
+import { CorruptSnapshotError, decodeSnapshot } from './producer-snapshot.ts'
+import { ProducerState } from './producer-state.ts'
 
 export class ProducerSnapshots {
   readonly #files: Files
   readonly #directory: string
   readonly #logger: Logger
+  /** Rising. */
+  #offsets: number[]
+  #unsynced: number[] = []
 
   constructor(files: Files, directory: string, logger: Logger) {
     this.#files = files
     this.#directory = directory
     this.#logger = logger
-  }
-
-  /** Oldest first. */
-  #offsets(): number[] {
-    return this.#files
-      .list(this.#directory)
+    this.#offsets = files
+      .list(directory)
       .flatMap(({ name }) => offsetOfFile(name, '.snapshot') ?? [])
       .sort((a, b) => a - b)
   }
@@ -31,15 +30,24 @@ export class ProducerSnapshots {
     return `${this.#directory}/${offsetFileName(offset, '.snapshot')}`
   }
 
+  /** Removes those at offsets where no segment begins, but for the last one if it lies beyond them all. */
+  removeStray(baseOffsets: readonly number[]): void {
+    const bases = new Set(baseOffsets)
+    const newest = this.#offsets.at(-1)
+    const isAtEnd = (offset: number): boolean => offset === newest && offset > (baseOffsets.at(-1) ?? 0)
+    const strays = this.#offsets.filter((offset) => !bases.has(offset) && !isAtEnd(offset))
+    for (const offset of strays) this.remove(offset)
+  }
+
   /**
-   * The state by the newest usable snapshot at or before `endOffset`, and the offset from which batches are to be
-   * added to it. Removes snapshots after `endOffset`, which speak of records that are no longer there.
+   * The state by the newest usable snapshot at or before `offset`, and the offset from which batches are to be
+   * added to it.
    */
-  #newest(endOffset: number): { state: ProducerState; offset: number } {
-    for (const offset of this.#offsets().reverse()) {
-      const state = offset > endOffset ? undefined : this.#read(offset)
-      if (state !== undefined) return { state, offset }
-      this.#files.remove(this.#path(offset))
+  newest(offset: number): { state: ProducerState; offset: number } {
+    for (const candidate of this.#offsets.filter((known) => known <= offset).reverse()) {
+      const state = this.#read(candidate)
+      if (state !== undefined) return { state, offset: candidate }
+      this.remove(candidate)
     }
     return { state: new ProducerState(), offset: 0 }
   }
@@ -47,7 +55,7 @@ export class ProducerSnapshots {
   #read(offset: number): ProducerState | undefined {
     const path = this.#path(offset)
     try {
-      return ProducerState.decode(this.#files.readFile(path) ?? Buffer.alloc(0))
+      return decodeSnapshot(this.#files.readFile(path) ?? Buffer.alloc(0))
     } catch (error) {
       if (!(error instanceof CorruptSnapshotError)) throw error
       this.#logger.warn({ path, reason: error.message }, 'producer snapshot unusable, removed')
@@ -55,27 +63,45 @@ export class ProducerSnapshots {
     }
   }
 
-  /** The state at the end of these segments: the newest snapshot, and the batches after it. */
-  load(segments: readonly Segment[], logStartOffset: number): ProducerState {
-    const { state, offset } = this.#newest(segments.at(-1)!.endOffset)
-    const from = Math.max(offset, logStartOffset)
-    for (const segment of segments) {
-      if (segment.endOffset <= from) continue
-      const scanner = segment.scan(segment.positionOf(from))
-      for (let batch = scanner.nextHeader(); batch !== undefined; batch = scanner.nextHeader()) {
-        state.update(batch)
-      }
+  /** Writes a snapshot, unless there is one at `offset`; `flush` makes it survive a crash. */
+  write(offset: number, content: Buffer): void {
+    if (this.#offsets.includes(offset)) return
+    const file = this.#files.open(this.#path(offset), { create: true })
+    try {
+      file.write([content], 0)
+    } finally {
+      file.close()
     }
-    return state
+    this.#offsets.push(offset)
+    this.#offsets.sort((a, b) => a - b)
+    this.#unsynced.push(offset)
   }
 
-  /** Writes a snapshot and drops those that are older than the last few. */
-  async write(offset: number, content: Buffer): Promise<void> {
-    await replaceFile(this.#files, this.#path(offset), content)
-    for (const old of this.#offsets().slice(0, -SNAPSHOTS_KEPT)) this.#files.remove(this.#path(old))
+  /** Syncs the content of what was written; the names are the caller's to sync. */
+  async flush(): Promise<void> {
+    for (let offset = this.#unsynced.shift(); offset !== undefined; offset = this.#unsynced.shift()) {
+      const file = this.#files.open(this.#path(offset))
+      try {
+        await file.sync()
+      } finally {
+        file.close()
+      }
+    }
+  }
+
+  remove(offset: number): void {
+    if (!this.#offsets.includes(offset)) return
+    this.#files.remove(this.#path(offset))
+    this.#offsets = this.#offsets.filter((known) => known !== offset)
+    this.#unsynced = this.#unsynced.filter((known) => known !== offset)
+  }
+
+  /** Removes those that speak of records at `offset` or later, which are gone. */
+  removeAfter(offset: number): void {
+    for (const known of this.#offsets.filter((candidate) => candidate > offset)) this.remove(known)
   }
 
   removeAll(): void {
-    for (const offset of this.#offsets()) this.#files.remove(this.#path(offset))
+    this.removeAfter(-1)
   }
 }

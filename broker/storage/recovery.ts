@@ -1,20 +1,28 @@
 /**
  * Opens the segments of a partition. After a clean stop only the ends are looked at. Otherwise every segment from the
  * recovery point on (all before it was flushed) is read: cut at the first batch that is torn, damaged or out of order,
- * its indexes made anew, its leader epochs found again, and whatever follows the cut or a hole removed.
+ * its indexes made anew, its leader epochs and the state of the producers found again, and whatever follows the cut
+ * or a hole removed.
  */
+import type { BatchView } from '../protocol/record-batch.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { offsetOfFile, SEGMENT_SUFFIXES } from './file-names.ts'
 import type { Files } from './files.ts'
+import { finishInterrupted } from './interrupted-swap.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
+import type { ProducerSnapshots } from './producer-snapshots.ts'
+import type { ProducerState } from './producer-state.ts'
 import { Segment } from './segment.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
 
 export interface RecoveryOptions {
   readonly files: Files
   readonly directory: string
   readonly epochs: LeaderEpochs
+  readonly snapshots: ProducerSnapshots
   readonly logger: Logger
   readonly nowMs: number
+  readonly logStartOffset: number
   /** Everything before it was flushed. */
   readonly recoveryPoint: number
   readonly stoppedCleanly: boolean
@@ -28,37 +36,50 @@ export interface RecoveredSegments {
 }
 
 export function recoverSegments(options: RecoveryOptions): RecoveredSegments {
-  removeLeftovers(options.files, options.directory)
+  let changed = finishInterrupted(options.files, options.directory, options.logger)
   const bases = segmentBases(options.files, options.directory)
   removeOrphanIndexes(options.files, options.directory, new Set(bases))
   const segments: Segment[] = []
-  let changed = false
+  let producers: ProducerState | undefined
   for (const [index, base] of bases.entries()) {
-    const segment = new Segment(options.files, options.directory, base, options.nowMs)
+    const segment = openSegment(base, options)
     const isFlushed = options.stoppedCleanly || (bases[index + 1] ?? Infinity) <= options.recoveryPoint
     const problem = isFlushed ? segment.findEnd() : undefined
-    segments.push(segment)
-    if (isFlushed && problem === undefined) continue
+    if (isFlushed && problem === undefined) {
+      segments.push(segment)
+      continue
+    }
     changed = true
     if (problem !== undefined) {
       options.logger.warn({ file: segment.path, problem }, 'segment is not as it was left, reading all of it')
     }
-    const wasCut = rebuildSegment(segment, options)
+    producers ??= loadProducers(segments, options.snapshots, options.logStartOffset, base)
+    segments.push(segment)
+    const wasCut = rebuildSegment(segment, producers, options)
     if (wasCut || hasHoleBefore(bases[index + 1], segment)) {
       dropLater(bases.slice(index + 1), options)
       break
     }
   }
+  for (const segment of segments.slice(0, -1)) if (segment.isDirty) segment.seal()
+  options.snapshots.removeStray(segments.map(({ baseOffset }) => baseOffset))
+  options.snapshots.removeAfter(segments.at(-1)?.endOffset ?? -1)
   return { segments, changed }
 }
 
+function openSegment(baseOffset: number, { files, directory, nowMs }: RecoveryOptions): Segment {
+  return new Segment({ files, directory, baseOffset, createdMs: nowMs })
+}
+
 /** Returns whether the segment was cut. */
-function rebuildSegment(segment: Segment, options: RecoveryOptions): boolean {
+function rebuildSegment(segment: Segment, producers: ProducerState, options: RecoveryOptions): boolean {
   const { epochs, logger } = options
   epochs.truncateEnd(segment.baseOffset)
-  const result = segment.rebuild(options.indexIntervalBytes, (batch) => {
+  const takeNote = (batch: BatchView): AbortedTransaction | undefined => {
     if (batch.leaderEpoch > epochs.latest) epochs.assign(batch.leaderEpoch, batch.baseOffset)
-  })
+    return producers.update(batch)
+  }
+  const result = segment.rebuild(options.indexIntervalBytes, takeNote)
   if (result.problem === undefined) return false
   logger.warn(
     {
@@ -72,6 +93,28 @@ function rebuildSegment(segment: Segment, options: RecoveryOptions): boolean {
   return true
 }
 
+/** The producers by the records before `endOffset`: the newest snapshot, and the batches after it. */
+export function loadProducers(
+  segments: readonly Segment[],
+  snapshots: ProducerSnapshots,
+  logStartOffset: number,
+  endOffset: number,
+): ProducerState {
+  const { state, offset } = snapshots.newest(endOffset)
+  const from = Math.max(offset, logStartOffset)
+  for (const segment of segments) {
+    if (segment.endOffset <= from) continue
+    const scanner = segment.scan(segment.positionOf(from))
+    for (;;) {
+      const { position } = scanner
+      const header = scanner.nextHeader()
+      if (header === undefined) break
+      state.update(header.isControl ? scanner.batchAt(position, header.sizeBytes) : header)
+    }
+  }
+  return state
+}
+
 /**
  * A new segment begins where the one before it ends. If it does not, the end of the unflushed one before is lost,
  * though what is left of it is whole. (Flushed segments may have holes between them: compaction makes some.)
@@ -82,7 +125,7 @@ function hasHoleBefore(nextBase: number | undefined, segment: Segment): boolean 
 
 function dropLater(bases: readonly number[], options: RecoveryOptions): void {
   for (const base of bases) {
-    const segment = new Segment(options.files, options.directory, base, options.nowMs)
+    const segment = openSegment(base, options)
     options.logger.warn({ file: segment.path }, 'segment after the cut removed')
     segment.remove()
   }
@@ -93,13 +136,6 @@ function segmentBases(files: Files, directory: string): number[] {
     .list(directory)
     .flatMap(({ name }) => offsetOfFile(name, '.log') ?? [])
     .sort((a, b) => a - b)
-}
-
-/** Files of deletions, cleanings and replacements that a crash interrupted; what they replace is still there. */
-function removeLeftovers(files: Files, directory: string): void {
-  for (const { name } of files.list(directory)) {
-    if (/\.(deleted|cleaned|tmp)$/.test(name)) files.remove(`${directory}/${name}`)
-  }
 }
 
 function removeOrphanIndexes(files: Files, directory: string, bases: ReadonlySet<number>): void {
