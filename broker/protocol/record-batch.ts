@@ -216,6 +216,8 @@ export interface ClientBatchRules {
   readonly nowMs: number
   readonly timestampBeforeMaxMs: number
   readonly timestampAfterMaxMs: number
+  /** A coordinator may write control batches, and numbers none of its batches. */
+  readonly origin?: 'client' | 'coordinator'
 }
 
 /**
@@ -240,7 +242,7 @@ export function validateClientBatch(records: Buffer, rules: ClientBatchRules): B
   if (!batch.isIntact()) {
     throw new KafkaError('CORRUPT_MESSAGE', 'the checksum of the batch does not match its content')
   }
-  const problem = clientHeaderProblem(batch)
+  const problem = headerProblemFor(batch, rules.origin ?? 'client')
   if (problem !== undefined) throw new KafkaError('INVALID_RECORD', problem)
   checkTimestamps(batch, rules)
   return batch
@@ -258,15 +260,16 @@ function onlyBatch(records: Buffer): BatchView {
   return batch
 }
 
-function clientHeaderProblem(batch: BatchView): string | undefined {
+function headerProblemFor(batch: BatchView, origin: 'client' | 'coordinator'): string | undefined {
   if (batch.codec === undefined) return `codec ${batch.attributes & CODEC_MASK} does not exist`
-  if (batch.isControl) return 'clients may not write control batches'
+  if (batch.isControl && origin === 'client') return 'clients may not write control batches'
   if (batch.baseOffset !== 0) return `the base offset is ${batch.baseOffset}; clients send 0`
   if (batch.recordCount <= 0) return `the batch has ${batch.recordCount} records`
   if (batch.recordCount !== batch.lastOffsetDelta + 1) {
     return `the batch has ${batch.recordCount} records, but its last offset delta is ${batch.lastOffsetDelta}`
   }
-  if (batch.producerId >= 0 && (batch.baseSequence < 0 || batch.producerEpoch < 0)) {
+  const isNumbered = batch.baseSequence >= 0 || origin === 'coordinator'
+  if (batch.producerId >= 0 && (!isNumbered || batch.producerEpoch < 0)) {
     return `producer ${batch.producerId} sent epoch ${batch.producerEpoch} and sequence ${batch.baseSequence}`
   }
   return undefined

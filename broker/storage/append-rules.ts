@@ -21,6 +21,7 @@ export function checkAppended(
     nowMs,
     timestampBeforeMaxMs: isClient ? config.get('message.timestamp.before.max.ms') : Infinity,
     timestampAfterMaxMs: isClient ? config.get('message.timestamp.after.max.ms') : Infinity,
+    origin,
   })
   const needsKeys = isClient && config.get('cleanup.policy').includes('compact')
   if (needsKeys && recordsOf(batch).some(({ key }) => key === null)) {
