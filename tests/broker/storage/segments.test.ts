@@ -40,7 +40,7 @@ function cleanedCopy(old: readonly Segment[], dropped: ReadonlySet<string>): Seg
   const cleaned = log.newCleanedSegment(old[0]!.baseOffset)
   for (const segment of old) {
     for (const batch of splitBatches(segment.read(0, segment.sizeBytes))) {
-      const isDropped = [...dropped].some((value) => batch.bytes.includes(`${value}`))
+      const isDropped = [...dropped].some((value) => batch.bytes.includes(value))
       if (!isDropped) cleaned.append([batch], log.limits)
     }
   }
