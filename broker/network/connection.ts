@@ -1,8 +1,8 @@
 /**
  * One client's connection: reads frames, has each served, writes the answers in the order of the requests.
- * One request is in process at a time, but for those that may overlap (Produce): of these, all that have arrived
- * together are, so that what they append reaches the file together, and their answers the socket. While requests are in
- * process, or while the client does not read its answers, the socket is not read: a fast sender waits in its own buffers.
+ * One request is in process at a time, but for those that may overlap (Produce): what these append reaches the file
+ * together, and their answers the socket. While a request waits for its turn, or while the client does not read its
+ * answers, the socket is not read: a fast sender waits in its own buffers.
  */
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../runtime/clock.ts'
@@ -38,6 +38,15 @@ export type Overlaps = (frame: Buffer) => boolean
 
 const neverOverlaps: Overlaps = () => false
 
+/** Of the requests of one connection that are in process together. */
+const MAX_OVERLAPPING_BYTES = 256 * 1024
+
+interface RequestInProcess {
+  readonly overlaps: boolean
+  readonly sizeBytes: number
+  readonly answer: Promise<Answer>
+}
+
 export interface ConnectionOptions {
   readonly socket: Duplex
   readonly clientHost: string
@@ -61,8 +70,11 @@ export class Connection {
   readonly #logger: Logger
   readonly #gone = new AbortController()
   readonly #info: ConnectionInfo
-  /** Received and not yet served: at most what one chunk of the socket held. */
+  /** Received and not yet in process: at most what one chunk of the socket held. */
   #waiting: Buffer[] = []
+  /** Not answered yet, the oldest first: one, or several that overlap. */
+  readonly #inProcess: RequestInProcess[] = []
+  #bytesInProcess = 0
   #serving = false
   #closing = false
   #lastActiveMs: number
@@ -117,40 +129,49 @@ export class Connection {
     } catch (error) {
       return this.#refuse(error)
     }
-    if (this.#waiting.length === 0 || this.#serving) return
-    this.#socket.pause()
-    void this.#serveWaiting()
+    this.#serveWaiting()
   }
 
-  /** Serves what waits, then reads on. Never rejects. */
-  async #serveWaiting(): Promise<void> {
+  /** Has what waits served as far as may be in process now; reads on when nothing waits any more. */
+  #serveWaiting(): void {
+    const { serve, overlaps = neverOverlaps } = this.#options
+    while (this.#waiting.length > 0 && !this.#closing) {
+      const frame = this.#waiting[0]!
+      const mayOverlap = overlaps(frame)
+      if (this.#inProcess.length > 0 && !(mayOverlap && this.#hasRoomFor(frame))) break
+      this.#waiting.shift()
+      this.#bytesInProcess += frame.length
+      const answer = serve(frame, this.#info)
+      // The first that fails closes the connection; nobody waits for those after it then.
+      if (this.#inProcess.length > 0) answer.catch(() => {})
+      this.#inProcess.push({ overlaps: mayOverlap, sizeBytes: frame.length, answer })
+    }
+    if (this.#waiting.length > 0) this.#socket.pause()
+    else if (this.#socket.isPaused() && !this.#closing) this.#socket.resume()
+    if (this.#inProcess.length > 0 && !this.#serving) void this.#answerAll()
+  }
+
+  /** Whether one more request that may overlap can join those in process. */
+  #hasRoomFor(frame: Buffer): boolean {
+    return this.#inProcess[0]!.overlaps && this.#bytesInProcess + frame.length <= MAX_OVERLAPPING_BYTES
+  }
+
+  /** Answers what is in process, and what comes to it meanwhile. Never rejects. */
+  async #answerAll(): Promise<void> {
     this.#serving = true
     try {
-      while (this.#waiting.length > 0 && !this.#closing) {
-        for (const answer of this.#serveNext()) await this.#send(await answer)
+      for (let request = this.#inProcess[0]; request !== undefined; request = this.#inProcess[0]) {
+        await this.#send(await request.answer)
+        this.#inProcess.shift()
+        this.#bytesInProcess -= request.sizeBytes
         this.#lastActiveMs = this.#options.clock.monotonicMs()
+        if (!this.#closing) this.#serveWaiting()
       }
     } catch (error) {
       this.#refuse(error)
     }
     this.#serving = false
     if (this.#closing) this.#finish()
-    else this.#socket.resume()
-  }
-
-  /** Has the next request served, with those after it that may overlap. */
-  #serveNext(): Promise<Answer>[] {
-    const { serve, overlaps = neverOverlaps } = this.#options
-    const answers: Promise<Answer>[] = []
-    let mayGoOn: boolean
-    do {
-      const frame = this.#waiting.shift()!
-      mayGoOn = overlaps(frame)
-      answers.push(serve(frame, this.#info))
-    } while (mayGoOn && this.#waiting.length > 0 && overlaps(this.#waiting[0]!))
-    // Whoever fails first closes the connection; nobody waits for the others then.
-    if (answers.length > 1) for (const answer of answers) answer.catch(() => {})
-    return answers
   }
 
   /** Hands what is ready in one turn to the system in one call; waits while it takes no more. */
