@@ -94,7 +94,7 @@ export class BrokerServer {
     const logs = await this.#openLogs(metadata, clusterId)
     const parts = this.#buildParts(metadata, clusterId, logs)
     await this.#openListeners(parts)
-    const registration = await this.#register(metadata)
+    const registration = await this.#register(metadata, parts.replicas)
     parts.replicas.start()
     this.#closers.push('replicas', () => parts.replicas.close())
     parts.groups.start()
@@ -243,10 +243,15 @@ export class BrokerServer {
     await this.#connections.closeAll(IN_FLIGHT_GRACE_MS, this.#options.clock)
   }
 
-  async #register(metadata: ClusterMetadata): Promise<Registration> {
+  async #register(metadata: ClusterMetadata, replicas: ReplicaManager): Promise<Registration> {
     const { config } = this.#options
     this.#checkNotStopped()
-    const identity = { id: config.brokerId, endpoints: this.#endpoints, rack: config.get('broker.rack') }
+    const identity = {
+      id: config.brokerId,
+      endpoints: this.#endpoints,
+      rack: config.get('broker.rack'),
+      offlineReplicas: replicas.offlineReplicas(),
+    }
     const registration = await metadata.register(identity, config.get('quorum.session.timeout.ms'))
     this.#closers.push('registration', () => registration.close())
     this.#checkNotStopped()
@@ -266,11 +271,11 @@ export class BrokerServer {
     }
     watchQuorum()
     const isDone = (image: MetadataImage): boolean => leadershipsToHandOver(image, config.brokerId) === 0
-    const requested = registration.requestShutdown().catch((error: unknown) => {
-      this.#logger.warn({ err: error }, 'the shutdown could not be announced')
-    })
+    const requested = registration.requestShutdown()
     const done = await metadata.waitFor(isDone, timeoutMs, silent.signal)
+    const giveUp = clock.after(QUORUM_SILENT_MS, () => silent.abort())
     await Promise.race([requested, aborted(silent.signal)])
+    giveUp()
     cancel()
     if (done) return
     const left = leadershipsToHandOver(metadata.image, config.brokerId)

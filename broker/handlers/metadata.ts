@@ -9,6 +9,7 @@
  */
 import type { Metadata } from '../protocol/apis/metadata.ts'
 import type { PartitionImage, TopicImage } from '../metadata/image.ts'
+import { offlineReplicasOf } from '../metadata/offline-replicas.ts'
 import { errorCode, KafkaError } from '../protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
 import { CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS } from './authorized-operations.ts'
@@ -104,13 +105,16 @@ function describeTopic(topic: TopicImage, request: Request, context: RequestCont
     name: topic.name,
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
-    partitions: topic.partitions.map((partition) => describePartition(partition, context)),
+    partitions: topic.partitions.map((partition) => describePartition(topic.id, partition, context)),
     topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NOT_ASKED,
   }
 }
 
-function describePartition(partition: PartitionImage, context: RequestContext): PartitionResponse {
-  const { brokers } = context.metadata.image
+function describePartition(
+  topicId: string,
+  partition: PartitionImage,
+  context: RequestContext,
+): PartitionResponse {
   const error = leaderError(partition.leader, context)
   return {
     errorCode: error,
@@ -119,7 +123,7 @@ function describePartition(partition: PartitionImage, context: RequestContext): 
     leaderEpoch: partition.leaderEpoch,
     replicaNodes: [...partition.replicas],
     isrNodes: [...partition.isr],
-    offlineReplicas: partition.replicas.filter((id) => !brokers.has(id)),
+    offlineReplicas: offlineReplicasOf(context.metadata.image, topicId, partition),
   }
 }
 

@@ -10,10 +10,11 @@
  *   no member alive                       leader -1, ISR kept: a member that returns leads. Only where the topic says
  *                                         unclean.leader.election.enable=true does any live replica lead: records may be lost
  *
- * The ISR never becomes empty.
+ * A replica whose log directory failed counts as one whose broker is gone. The ISR never becomes empty.
  */
 import type { BrokerRegistration, MetadataImage, PartitionImage, TopicImage } from './image.ts'
 import type { PartitionState } from './keys.ts'
+import { hasReplica } from './offline-replicas.ts'
 
 export interface Decision {
   readonly topic: string
@@ -37,36 +38,46 @@ export function decide(
     if (topic === undefined) return []
     const unclean = allowsUncleanElection(topic, options)
     return topic.partitions.flatMap((expected) =>
-      decision(name, expected, nextState(expected, image.brokers, unclean)),
+      decision(name, expected, nextState(expected, brokersWithReplica(image, topic.id, expected), unclean)),
     )
   })
 }
 
 /** The partitions that their preferred replica, the first of the assignment, can lead again. */
 export function decidePreferred(image: MetadataImage): Decision[] {
-  return [...image.topics.values()].flatMap(({ name, partitions }) =>
+  return [...image.topics.values()].flatMap(({ name, id, partitions }) =>
     partitions.flatMap((expected) => {
       const preferred = expected.replicas[0]!
-      const broker = image.brokers.get(preferred)
+      const broker = brokersWithReplica(image, id, expected)(preferred)
       const ready = expected.isr.includes(preferred) && isCurrent(broker, expected) && !broker?.shuttingDown
       return decision(name, expected, ready ? withLeader(expected, preferred, expected.isr) : expected)
     }),
   )
 }
 
-function nextState(
-  partition: PartitionImage,
-  brokers: ReadonlyMap<number, BrokerRegistration>,
-  unclean: boolean,
-): PartitionState {
+/** The broker with this id, if it is alive and has its replica of the partition. */
+type BrokerWithReplica = (id: number) => BrokerRegistration | undefined
+
+function brokersWithReplica(
+  image: MetadataImage,
+  topicId: string,
+  { index }: PartitionImage,
+): BrokerWithReplica {
+  return (id) => {
+    const broker = image.brokers.get(id)
+    return hasReplica(broker, topicId, index) ? broker : undefined
+  }
+}
+
+function nextState(partition: PartitionImage, broker: BrokerWithReplica, unclean: boolean): PartitionState {
   const { replicas, isr, leader, stateRevision } = partition
-  const alive = replicas.filter((id) => brokers.has(id))
-  const staying = alive.filter((id) => !brokers.get(id)?.shuttingDown)
+  const alive = replicas.filter((id) => broker(id) !== undefined)
+  const staying = alive.filter((id) => !broker(id)?.shuttingDown)
   // Its topic was created with more partitions than fit into one transaction.
   if (stateRevision === 0)
     return staying.length > 0 ? { leader: staying[0]!, leaderEpoch: 0, isr: staying } : partition
 
-  const current = isr.filter((id) => isCurrent(brokers.get(id), partition))
+  const current = isr.filter((id) => isCurrent(broker(id), partition))
   const candidates = current.filter((id) => staying.includes(id))
   if (candidates.length > 0) {
     return withLeader(

@@ -166,9 +166,9 @@ export class ImageFold {
       this.#brokers.delete(id)
       return
     }
-    const { endpoints, rack, shuttingDown } = held.value
+    const { endpoints, rack, shuttingDown, offlineReplicas } = held.value
     const { createRevision: epoch, modRevision: revision } = held.entry
-    this.#brokers.set(id, { id, epoch, endpoints, rack, shuttingDown, revision })
+    this.#brokers.set(id, { id, epoch, endpoints, rack, shuttingDown, offlineReplicas, revision })
   }
 
   #build(before: MetadataImage, revision: number, changed: Changed): MetadataImage {

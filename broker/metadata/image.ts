@@ -4,6 +4,8 @@
  */
 import type { ClientQuota } from './client-quotas.ts'
 
+import type { OfflineReplicas } from './offline-replicas.ts'
+
 /** Where clients or brokers reach one listener of a broker. */
 export interface Endpoint {
   readonly listener: string
@@ -21,6 +23,8 @@ export interface BrokerRegistration {
   readonly rack: string | null
   /** True once the broker has asked to hand its leaderships over (controlled shutdown). */
   readonly shuttingDown: boolean
+  /** Replicas on log directories that failed. */
+  readonly offlineReplicas: OfflineReplicas
   /** Revision of the key's last write. */
   readonly revision: number
 }

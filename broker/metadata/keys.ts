@@ -2,10 +2,11 @@
  * The tree's keys and the JSON in their values: those of the znodes that Kafka's users know, so that
  * `/brokers/ids/1`, `/controller` and the others mean what they always meant.
  *
- * Fields that znodes do not have: `shutting_down` of a broker.
+ * Fields that znodes do not have: `shutting_down` and `offline_replicas` of a broker.
  */
 import { type QuotaEntity, quotaEntityOf } from './client-quotas.ts'
 import type { BrokerRegistration, Endpoint, PartitionImage } from './image.ts'
+import { NO_OFFLINE_REPLICAS, type OfflineReplicas } from './offline-replicas.ts'
 
 export const CLUSTER_ID_KEY = '/cluster/id'
 export const CONTROLLER_KEY = '/controller'
@@ -58,12 +59,16 @@ export function meaningOf(key: string): KeyMeaning | undefined {
   return entity === undefined ? singleKeys[key] : { kind: 'quota', entity }
 }
 
-export interface BrokerValue extends Pick<BrokerRegistration, 'endpoints' | 'rack' | 'shuttingDown'> {
+export interface BrokerValue extends Pick<
+  BrokerRegistration,
+  'endpoints' | 'rack' | 'shuttingDown' | 'offlineReplicas'
+> {
   readonly timestampMs: number
 }
 
 /** `host` and `port` are the first endpoint's, as old tools expect them. */
-export function encodeBroker({ endpoints, rack, shuttingDown, timestampMs }: BrokerValue): string {
+export function encodeBroker(broker: BrokerValue): string {
+  const { endpoints, rack, shuttingDown, offlineReplicas, timestampMs } = broker
   return JSON.stringify({
     listener_security_protocol_map: Object.fromEntries(
       endpoints.map((e) => [e.listener, e.securityProtocol]),
@@ -77,6 +82,7 @@ export function encodeBroker({ endpoints, rack, shuttingDown, timestampMs }: Bro
     version: 5,
     timestamp: String(timestampMs),
     ...(shuttingDown ? { shutting_down: true } : {}),
+    ...(offlineReplicas.size > 0 ? { offline_replicas: encodeReplicas(offlineReplicas) } : {}),
   })
 }
 
@@ -87,8 +93,26 @@ export function decodeBroker(text: string): BrokerValue {
     endpoints: array(value['endpoints'], 'endpoints').map((uri) => decodeEndpoint(String(uri), protocols)),
     rack: typeof value['rack'] === 'string' ? value['rack'] : null,
     shuttingDown: value['shutting_down'] === true,
+    offlineReplicas: decodeReplicas(value['offline_replicas']),
     timestampMs: Number(value['timestamp']),
   }
+}
+
+function encodeReplicas(replicas: OfflineReplicas): Record<string, number[]> {
+  return Object.fromEntries(
+    [...replicas].map(([topicId, indexes]) => [topicId, [...indexes].toSorted((a, b) => a - b)]),
+  )
+}
+
+function decodeReplicas(value: unknown): OfflineReplicas {
+  if (value === undefined) return NO_OFFLINE_REPLICAS
+  const entries = Object.entries(object(value, 'offline_replicas'))
+  return new Map(
+    entries.map(([topicId, indexes]) => [
+      topicId,
+      new Set(array(indexes, topicId).map((index) => integer(index, topicId))),
+    ]),
+  )
 }
 
 function decodeEndpoint(uri: string, protocols: Readonly<Record<string, unknown>>): Endpoint {

@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Endpoint, MetadataImage } from './image.ts'
 import { brokerKey, encodeBroker } from './keys.ts'
+import { NO_OFFLINE_REPLICAS, type OfflineReplicas } from './offline-replicas.ts'
 import { StoreUnavailableError, type Lease, type MetadataStore } from './store.ts'
 
 const CALL_TIMEOUT_MS = 5_000
@@ -23,6 +24,8 @@ export interface BrokerIdentity {
   readonly id: number
   readonly endpoints: readonly Endpoint[]
   readonly rack: string | null
+  /** As known when the broker registers first. */
+  readonly offlineReplicas?: OfflineReplicas
 }
 
 export interface RegistrationOptions {
@@ -45,10 +48,15 @@ export class Registration {
   #lease: Lease | undefined
   #epoch = -1
   #shuttingDown = false
+  #offlineReplicas: OfflineReplicas
+  /** Grows with every change to what the registration is to say. */
+  #version = 0
+  #publishing: Promise<void> | undefined
   #registering: Promise<void> = Promise.resolve()
 
   constructor(options: RegistrationOptions) {
     this.#options = options
+    this.#offlineReplicas = options.broker.offlineReplicas ?? NO_OFFLINE_REPLICAS
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -84,18 +92,57 @@ export class Registration {
   }
 
   /** Tells the controller to move this broker's leaderships away. */
-  async requestShutdown(): Promise<void> {
+  requestShutdown(): Promise<void> {
     this.#shuttingDown = true
-    const lease = this.lease
+    return this.#publish()
+  }
+
+  /** Tells the others which replicas cannot be served here; resolves when the quorum has it. */
+  setOfflineReplicas(replicas: OfflineReplicas): Promise<void> {
+    this.#offlineReplicas = replicas
+    return this.#publish()
+  }
+
+  /** Brings what is registered up to date, trying again until it is; never rejects. */
+  #publish(): Promise<void> {
+    this.#version += 1
+    this.#publishing ??= this.#publishAll().finally(() => {
+      this.#publishing = undefined
+    })
+    return this.#publishing
+  }
+
+  async #publishAll(): Promise<void> {
+    const { clock, logger } = this.#options
+    let delayMs = FIRST_RETRY_MS
+    for (let published = -1; published !== this.#version && !this.#closing.signal.aborted;) {
+      const version = this.#version
+      try {
+        if (await this.#tryPublish()) {
+          published = version
+          continue
+        }
+      } catch (error) {
+        logger.warn({ error, brokerId: this.brokerId }, 'the registration cannot be changed yet')
+      }
+      await clock.sleep(delayMs, this.#closing.signal).catch(() => {})
+      delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)
+    }
+  }
+
+  async #tryPublish(): Promise<boolean> {
+    const { lease } = this
     const held = this.#options.image().brokers.get(this.brokerId)
-    if (lease === undefined || held?.epoch !== this.#epoch) return
-    await this.#options.store.commit(
+    if (lease === undefined || held?.epoch !== this.#epoch) return false
+    const key = brokerKey(this.brokerId)
+    const { committed } = await this.#options.store.commit(
       {
-        conditions: [{ key: brokerKey(this.brokerId), modRevision: held.revision }],
-        changes: [{ key: brokerKey(this.brokerId), value: this.#value(), lease }],
+        conditions: [{ key, modRevision: held.revision }],
+        changes: [{ key, value: this.#value(), lease }],
       },
       CALL_TIMEOUT_MS,
     )
+    return committed
   }
 
   /** Revokes the lease: the broker, and its controllership, are gone for the others at once. Never rejects. */
@@ -180,6 +227,11 @@ export class Registration {
 
   #value(): string {
     const { broker, clock } = this.#options
-    return encodeBroker({ ...broker, shuttingDown: this.#shuttingDown, timestampMs: clock.now() })
+    return encodeBroker({
+      ...broker,
+      shuttingDown: this.#shuttingDown,
+      offlineReplicas: this.#offlineReplicas,
+      timestampMs: clock.now(),
+    })
   }
 }

@@ -10,6 +10,8 @@ import { type BrokerLiveness, decideIsr, Follower, type IsrView, lowestInSyncOff
 
 /** What a partition needs of the cluster's metadata. */
 export interface PartitionMetadata extends BrokerLiveness {
+  /** Whether the broker is alive and has its replica of the partition. */
+  hasReplica(brokerId: number, topicId: string, index: number): boolean
   /**
    * Commits `isr` if the partition's state is still `expected`; false when it is not. Rejects when the
    * outcome is unknown.
@@ -39,6 +41,8 @@ export class Leadership {
   readonly epochStartOffset: number
   readonly #options: LeadershipOptions
   readonly #followers: ReadonlyMap<number, Follower>
+  /** A broker that lost its replica counts as one that is gone. */
+  readonly #brokers: BrokerLiveness
   #state: PartitionImage
   /** Whoever may be in the ISR: the committed one, and every change whose outcome has not been seen yet. */
   #maximalIsr: Set<number>
@@ -53,6 +57,11 @@ export class Leadership {
     this.#state = state
     this.#maximalIsr = new Set(state.isr)
     this.epochStartOffset = options.log.logEndOffset
+    const { log, metadata } = options
+    this.#brokers = {
+      epoch: (id) => (metadata.hasReplica(id, log.topicId, log.partition) ? metadata.epoch(id) : undefined),
+      shuttingDown: (id) => metadata.shuttingDown(id),
+    }
     this.#followers = new Map(
       state.replicas
         .filter((id) => id !== options.brokerId)
@@ -72,7 +81,7 @@ export class Leadership {
   }
 
   #view(highWatermark: number): IsrView {
-    const { brokerId, log, clock, lagMaxMs, metadata } = this.#options
+    const { brokerId, log, clock, lagMaxMs } = this.#options
     return {
       leaderId: brokerId,
       replicas: this.#state.replicas,
@@ -83,7 +92,7 @@ export class Leadership {
       epochStartOffset: this.epochStartOffset,
       nowMs: clock.monotonicMs(),
       lagMaxMs,
-      brokers: metadata,
+      brokers: this.#brokers,
     }
   }
 

@@ -15,16 +15,18 @@ import type {
   PartitionImage,
   TopicImage,
 } from '../metadata/image.ts'
+import { hasReplica, type OfflineReplicas } from '../metadata/offline-replicas.ts'
 import type { Peer } from '../network/peer.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import type { DirectoryView, LogManager } from '../storage/log-manager.ts'
-import type { PartitionLog } from '../storage/partition-log.ts'
-import { FollowerFetcher } from './follower-fetcher.ts'
+import type { DirectoryLoss, DirectoryView, LogManager } from '../storage/log-manager.ts'
+import { Fetchers } from './fetchers.ts'
 import type { PartitionMetadata } from './leadership.ts'
+import { LostReplicas } from './lost-replicas.ts'
 import { Partition, type Role } from './partition.ts'
 import { PeerWatch } from './peer-watch.ts'
+import { strayLogs } from './stray-logs.ts'
 
 /** The ISR is looked at this often at least, and at half of `replica.lag.time.max.ms` where that is less. */
 const MAX_ISR_REVIEW_MS = 1000
@@ -59,27 +61,36 @@ export class ReplicaManager {
   /** By topic and index, as the log directories are. */
   readonly #partitions = new Map<string, Partition>()
   readonly #tasks = new Map<string, Promise<void>>()
-  /** By the id of the leader that is followed. */
-  readonly #fetchers = new Map<number, FollowerFetcher>()
+  readonly #fetchers: Fetchers
+  readonly #lost: LostReplicas
   readonly #listeners = new Set<(change: LeadershipChange) => void>()
   readonly #partitionMetadata: PartitionMetadata
   readonly #peerWatch: PeerWatch
   #unsubscribe: () => void = () => {}
+  readonly #stopListening: () => void
   readonly #cancelTimers: (() => void)[] = []
   #closed = false
 
   constructor(options: ReplicaManagerOptions) {
     this.#options = options
     this.#logger = options.logger.child({ part: 'replication' })
-    const { metadata, brokerId, config, clock } = options
+    const { metadata, brokerId, config, clock, logs } = options
     this.#peerWatch = new PeerWatch({
       brokerId,
       listener: config.interBrokerListener,
       gone: (broker) => void this.#removeGone(broker),
       clock,
     })
+    this.#fetchers = new Fetchers({ ...options, logger: this.#logger })
+    this.#lost = new LostReplicas({
+      brokerId,
+      logs,
+      changed: (replicas) => void metadata.registration?.setOfflineReplicas(replicas),
+    })
+    this.#stopListening = logs.onOffline((loss) => this.#directoryFailed(loss))
     this.#partitionMetadata = {
       epoch: (id) => metadata.image.brokers.get(id)?.epoch,
+      hasReplica: (id, topicId, index) => hasReplica(metadata.image.brokers.get(id), topicId, index),
       shuttingDown: (id) => metadata.image.brokers.get(id)?.shuttingDown ?? false,
       changeIsr: (topic, index, expected, isr) => this.#changeIsr(topic, index, expected, isr),
     }
@@ -128,6 +139,9 @@ export class ReplicaManager {
     if (state === undefined) {
       throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `the cluster has no partition ${topic}-${index}`)
     }
+    if (this.#lost.has(this.#options.metadata.image.topics.get(topic)?.id, index)) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR', `the log directory of ${topic}-${index} is offline`)
+    }
     if (partition === undefined || !partition.isLeader) {
       const leader = state.leader === -1 ? 'no broker' : `broker ${state.leader}`
       throw new KafkaError(
@@ -149,9 +163,10 @@ export class ReplicaManager {
   async close(): Promise<void> {
     this.#closed = true
     this.#unsubscribe()
+    this.#stopListening()
     this.#peerWatch.close()
     for (const cancel of this.#cancelTimers.splice(0)) cancel()
-    await Promise.all([...this.#fetchers.values()].map((fetcher) => fetcher.close()))
+    await this.#fetchers.close()
     await Promise.all(this.#tasks.values())
     await Promise.all([...this.#partitions.values()].map((partition) => partition.close()))
     await this.#checkpoint()
@@ -199,13 +214,9 @@ export class ReplicaManager {
     return metadata.changePartition(topic, index, expected, { leader, leaderEpoch, isr: [...isr] })
   }
 
-  /**
-   * Logs of topics that were deleted while this broker was down. A quorum that knows no topic at all is more
-   * likely to have lost them than the operator to have deleted the last one just then, so that nothing is
-   * removed on its word.
-   */
   #forgetStrays(image: MetadataImage): void {
-    const strays = [...this.#options.logs.logs()].filter((log) => !this.#isAssigned(image, log))
+    const { logs, brokerId } = this.#options
+    const strays = strayLogs(logs.logs(), image, brokerId)
     if (strays.length === 0) return
     if (image.topics.size === 0) {
       this.#logger.warn(
@@ -217,12 +228,6 @@ export class ReplicaManager {
     for (const log of strays) this.#reconcile(log.topic, log.partition)
   }
 
-  #isAssigned(image: MetadataImage, log: PartitionLog): boolean {
-    const topic = image.topics.get(log.topic)
-    if (topic === undefined || topic.id !== log.topicId) return false
-    return topic.partitions[log.partition]?.replicas.includes(this.#options.brokerId) ?? false
-  }
-
   #onImage(image: MetadataImage, delta: ImageDelta, previous: MetadataImage): void {
     for (const name of delta.topics) {
       const topic = image.topics.get(name)
@@ -232,6 +237,7 @@ export class ReplicaManager {
         if (this.#differs(image, name, index)) this.#reconcile(name, index)
       }
     }
+    this.#lost.forgetMissing(image)
     if (delta.brokers.size > 0) {
       this.#peerWatch.update(image.brokers)
       for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsr()
@@ -268,6 +274,7 @@ export class ReplicaManager {
   #differs(image: MetadataImage, name: string, index: number): boolean {
     const wanted = this.#wanted(image, name, index)
     const partition = this.partition(name, index)
+    if (this.#lost.has(wanted?.topic.id, index)) return partition !== undefined
     if (wanted === undefined || partition === undefined) {
       return (
         wanted !== undefined || partition !== undefined || this.#options.logs.get(name, index) !== undefined
@@ -303,7 +310,9 @@ export class ReplicaManager {
       while (!this.#closed && this.#differs(this.#options.metadata.image, name, index)) {
         const wanted = this.#wanted(this.#options.metadata.image, name, index)
         const partition = this.partition(name, index)
-        if (partition !== undefined && partition.topicId !== wanted?.topic.id) await this.#remove(partition)
+        if (partition !== undefined && this.#lost.has(partition.topicId, index)) await this.#letGo(partition)
+        else if (partition !== undefined && partition.topicId !== wanted?.topic.id)
+          await this.#remove(partition)
         else if (partition !== undefined && wanted !== undefined) await this.#apply(partition, wanted.state)
         else await this.#prepareLog(name, index, wanted?.topic)
       }
@@ -321,9 +330,9 @@ export class ReplicaManager {
         this.#logger.warn({ topic, partition: index }, 'the partition is not as the image has it')
         this.#reconcile(topic, index)
       } else if (role === 'follower' && state !== undefined && state.leader !== -1) {
-        if (this.#fetchers.get(state.leader)?.follows(partition) === true) continue
+        if (this.#fetchers.follows(partition, state.leader)) continue
         this.#logger.warn({ topic, partition: index, leader: state.leader }, 'the leader was not followed')
-        this.#follow(partition, state.leader)
+        this.#fetchers.follow(partition, state.leader)
       }
     }
   }
@@ -366,42 +375,41 @@ export class ReplicaManager {
     }
     const moved =
       before.role === 'none' || before.leaderEpoch !== state.leaderEpoch || before.leader !== state.leader
-    if (moved) this.#unfollow(partition)
+    if (moved) this.#fetchers.unfollow(partition)
     await partition.apply(state)
-    if (partition.role === 'follower' && moved && state.leader !== -1) this.#follow(partition, state.leader)
+    if (partition.role === 'follower' && moved && state.leader !== -1) {
+      this.#fetchers.follow(partition, state.leader)
+    }
     if (partition.role !== before.role || before.leaderEpoch !== state.leaderEpoch) this.#announce(partition)
   }
 
   async #remove(partition: Partition): Promise<void> {
-    this.#unfollow(partition)
+    await this.#letGo(partition)
+    await this.#options.logs.delete(partition.topic, partition.index)
+  }
+
+  /** The partition is not served here any more. */
+  async #letGo(partition: Partition): Promise<void> {
+    this.#fetchers.unfollow(partition)
     await partition.close()
     this.#partitions.delete(keyOf(partition.topic, partition.index))
     this.#announce(partition)
-    await this.#options.logs.delete(partition.topic, partition.index)
+  }
+
+  /** Others are to lead, and to be in sync without this broker; its registration tells them. */
+  #directoryFailed({ logs }: DirectoryLoss): void {
+    this.#lost.add(logs)
+    for (const { topic, partition } of logs) this.#reconcile(topic, partition)
+  }
+
+  /** What cannot be served because its log directory failed, for the registration of this broker. */
+  offlineReplicas(): OfflineReplicas {
+    return this.#lost.lookFor(this.#options.metadata.image)
   }
 
   #announce(partition: Partition): void {
     const { topic, index, role, leaderEpoch } = partition
     for (const listener of this.#listeners) listener({ topic, index, role, leaderEpoch })
-  }
-
-  #follow(partition: Partition, leaderId: number): void {
-    if (this.#closed) return
-    let fetcher = this.#fetchers.get(leaderId)
-    if (fetcher === undefined) {
-      fetcher = this.#createFetcher(leaderId)
-      this.#fetchers.set(leaderId, fetcher)
-    }
-    fetcher.follow(partition)
-  }
-
-  #unfollow(partition: Partition): void {
-    for (const [leaderId, fetcher] of this.#fetchers) {
-      fetcher.unfollow(partition)
-      if (fetcher.size > 0) continue
-      this.#fetchers.delete(leaderId)
-      void fetcher.close()
-    }
   }
 
   /**
@@ -419,26 +427,6 @@ export class ReplicaManager {
     } catch (error) {
       this.#logger.warn({ error, ...fields }, 'a broker is gone, but the metadata quorum cannot be told')
     }
-  }
-
-  #createFetcher(leaderId: number): FollowerFetcher {
-    const { brokerId, brokerEpoch, config, metadata, peers, clock } = this.#options
-    return new FollowerFetcher({
-      brokerId,
-      brokerEpoch,
-      leaderId,
-      leader: () => metadata.image.brokers.get(leaderId),
-      connect: peers,
-      settings: {
-        waitMaxMs: config.get('replica.fetch.wait.max.ms'),
-        minBytes: config.get('replica.fetch.min.bytes'),
-        partitionMaxBytes: config.get('replica.fetch.max.bytes'),
-        responseMaxBytes: config.get('replica.fetch.response.max.bytes'),
-        backoffMs: config.get('replica.fetch.backoff.ms'),
-      },
-      clock,
-      logger: this.#logger,
-    })
   }
 }
 

@@ -23,7 +23,13 @@ function viewOf(
     ['/cluster/id', encodeClusterId('S655TMcnTLS_fixbGP-bEg')],
     ...brokers.map((id): [string, string] => [
       `/brokers/ids/${id}`,
-      encodeBroker({ endpoints: [], rack: null, shuttingDown: false, timestampMs: 0 }),
+      encodeBroker({
+        endpoints: [],
+        rack: null,
+        shuttingDown: false,
+        offlineReplicas: new Map(),
+        timestampMs: 0,
+      }),
     ]),
     [
       '/brokers/topics/orders',

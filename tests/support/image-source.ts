@@ -51,7 +51,15 @@ export class ImageSource {
 
 function brokerImage(id: number): BrokerRegistration {
   const endpoint = { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: `host-${id}`, port: 9092 }
-  return { id, epoch: 1, endpoints: [endpoint], rack: null, shuttingDown: false, revision: 1 }
+  return {
+    id,
+    epoch: 1,
+    endpoints: [endpoint],
+    rack: null,
+    shuttingDown: false,
+    offlineReplicas: new Map(),
+    revision: 1,
+  }
 }
 
 /** A topic whose partitions are all led by `leader`. */

@@ -42,6 +42,10 @@ export class TestQuorum implements PartitionMetadata {
     return false
   }
 
+  hasReplica(brokerId: number): boolean {
+    return this.brokers.has(brokerId)
+  }
+
   changeIsr(
     _topic: string,
     _index: number,

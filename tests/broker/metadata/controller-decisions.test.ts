@@ -1,13 +1,15 @@
 /**
  * Scenarios as text. Brokers: `1` alive since before the state was written, `1'` alive again since after it,
- * `1!` shutting down. A state: "leader@epoch [isr]" of a partition with replicas 1, 2, 3; "-" leads when nobody does.
+ * `1!` shutting down, `1*` alive without its replica of the partition, whose log directory failed. A state: "leader@epoch [isr]" of a partition with replicas 1, 2, 3; "-" leads when nobody does.
  */
 import { decide, decidePreferred } from '../../../broker/metadata/controller-decisions.ts'
 import { EMPTY_IMAGE } from '../../../broker/metadata/image-fold.ts'
 import type { BrokerRegistration, MetadataImage, PartitionImage } from '../../../broker/metadata/image.ts'
 import type { PartitionState } from '../../../broker/metadata/keys.ts'
+import { NO_OFFLINE_REPLICAS } from '../../../broker/metadata/offline-replicas.ts'
 
 const STATE_REVISION = 100
+const LOST = new Map([['id', new Set([0])]])
 
 function brokers(text: string): Map<number, BrokerRegistration> {
   const words = text.split(' ').filter(Boolean)
@@ -15,7 +17,18 @@ function brokers(text: string): Map<number, BrokerRegistration> {
     words.map((word) => {
       const id = Number.parseInt(word, 10)
       const epoch = word.includes("'") ? STATE_REVISION + id : id
-      return [id, { id, epoch, endpoints: [], rack: null, shuttingDown: word.includes('!'), revision: epoch }]
+      return [
+        id,
+        {
+          id,
+          epoch,
+          endpoints: [],
+          rack: null,
+          shuttingDown: word.includes('!'),
+          offlineReplicas: word.includes('*') ? LOST : NO_OFFLINE_REPLICAS,
+          revision: epoch,
+        },
+      ]
     }),
   )
 }
@@ -60,6 +73,12 @@ test.each([
   ['the last in-sync replica asks to shut down', '1! 2 3', '1@5 [1]', 'no change'],
   ['all ask to shut down', '1! 2! 3!', '1@5 [1 2 3]', 'no change'],
   ['the leader is lost while the last follower shuts down', '2!', '1@5 [1 2]', '2@6 [2]'],
+  ["the leader's directory fails", '1* 2 3', '1@5 [1 2 3]', '2@6 [2 3]'],
+  ["a follower's directory fails", '1 2* 3', '1@5 [1 2 3]', '1@5 [1 3]'],
+  ["the only in-sync replica's directory fails", '1* 2 3', '1@5 [1]', '-@6 [1]'],
+  ['the directory that failed is good after a restart', "1' 2 3", '-@6 [1]', '1@7 [1]'],
+  ['the directory fails again at the restart', "1'* 2 3", '-@6 [1]', 'no change'],
+  ['the leader fails while a follower has no directory', '2* 3', '1@5 [1 2 3]', '3@6 [3]'],
   ['somebody who is no replica is there', '1 2 3 4', '1@5 [1 2 3]', 'no change'],
 ])('%s', (_what, alive, before, after) => {
   const decisions = decide(image(alive, partition(before)), { uncleanElection: false })

@@ -9,6 +9,7 @@ const brokerValue = keys.encodeBroker({
   endpoints: [endpoint],
   rack: 'r',
   shuttingDown: false,
+  offlineReplicas: new Map(),
   timestampMs: 1,
 })
 const topicValue = (id: string) =>

@@ -5,7 +5,13 @@ test("values are those of Kafka's znodes", () => {
     { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: '10.0.1.11', port: 9092 },
     { listener: 'SIX', securityProtocol: 'PLAINTEXT', host: 'fd00::1', port: 9093 },
   ]
-  const broker = { endpoints, rack: null, shuttingDown: false, timestampMs: 1_700_000_000_000 }
+  const broker = {
+    endpoints,
+    rack: null,
+    shuttingDown: false,
+    offlineReplicas: new Map(),
+    timestampMs: 1_700_000_000_000,
+  }
   expect(JSON.parse(keys.encodeBroker(broker))).toEqual({
     listener_security_protocol_map: { PLAINTEXT: 'PLAINTEXT', SIX: 'PLAINTEXT' },
     endpoints: ['PLAINTEXT://10.0.1.11:9092', 'SIX://[fd00::1]:9093'],

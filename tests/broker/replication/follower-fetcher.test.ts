@@ -68,6 +68,7 @@ const REGISTRATION: BrokerRegistration = {
   endpoints: [],
   rack: null,
   shuttingDown: false,
+  offlineReplicas: new Map(),
   revision: 12,
 }
 

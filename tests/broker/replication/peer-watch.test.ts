@@ -29,7 +29,14 @@ async function die(): Promise<void> {
 
 function brokers(port: number, epoch = 12): ReadonlyMap<number, BrokerRegistration> {
   const endpoint = { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: '127.0.0.1', port }
-  const common = { epoch, endpoints: [endpoint], rack: null, shuttingDown: false, revision: epoch }
+  const common = {
+    epoch,
+    endpoints: [endpoint],
+    rack: null,
+    shuttingDown: false,
+    offlineReplicas: new Map(),
+    revision: epoch,
+  }
   return new Map([
     [1, { id: 1, ...common }],
     [2, { id: 2, ...common }],
