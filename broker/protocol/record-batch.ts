@@ -35,6 +35,7 @@ const CODEC_MASK = 0x07
 const LOG_APPEND_TIME = 0x08
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
+const DELETE_HORIZON = 0x40
 
 const MAX_SEQUENCE = 0x7fff_ffff
 
@@ -108,6 +109,14 @@ export class BatchView {
 
   get isControl(): boolean {
     return (this.attributes & CONTROL) !== 0
+  }
+
+  /**
+   * From when on compaction may drop the batch's tombstones and markers, in milliseconds since the epoch (KIP-534).
+   * Where it is set, baseTimestamp is this time, which the deltas of the records count from.
+   */
+  get deleteHorizonMs(): number | undefined {
+    return (this.attributes & DELETE_HORIZON) === 0 ? undefined : this.baseTimestamp
   }
 
   get lastOffsetDelta(): number {

@@ -2,7 +2,8 @@
  * Kafka's checkpoint files: text, a line with version 0, a line with the number of entries, then one entry a line,
  * its fields separated by spaces. Replaced as a whole.
  *
- *   recovery-point-offset-checkpoint, log-start-offset-checkpoint, replication-offset-checkpoint: topic partition offset
+ *   recovery-point-offset-checkpoint, log-start-offset-checkpoint, replication-offset-checkpoint,
+ *   cleaner-offset-checkpoint: topic partition offset
  *   leader-epoch-checkpoint: epoch startOffset
  */
 import type { Files } from './files.ts'

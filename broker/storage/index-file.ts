@@ -56,6 +56,10 @@ export class IndexFile {
     return this.#writtenCount + this.#pendingCount
   }
 
+  get sizeBytes(): number {
+    return this.count * this.#entryBytes
+  }
+
   /** The bytes of the entry; valid until the next append or truncation. */
   entry(index: number): Buffer {
     const size = this.#entryBytes

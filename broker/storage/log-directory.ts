@@ -29,6 +29,7 @@ const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint'
 const START_OFFSETS = 'log-start-offset-checkpoint'
 const HIGH_WATERMARKS = 'replication-offset-checkpoint'
+const COMPACTION_ENDS = 'cleaner-offset-checkpoint'
 /** Kafka's own metadata log, should it have used this directory: its name is a partition's, its content is not. */
 const FOREIGN = new Set(['__cluster_metadata-0'])
 const MAX_QUEUED_CHECKPOINTS = 10_000
@@ -37,9 +38,6 @@ export interface PartitionOffset extends TopicPartition {
   readonly offset: number
 }
 
-/** Offsets by partition directory name. */
-export type Offsets = ReadonlyMap<string, number>
-
 export class LogDirectory {
   readonly path: string
   readonly health: DirectoryHealth
@@ -47,9 +45,11 @@ export class LogDirectory {
   /** Copies that are being made here of logs in other directories; under the name of the partition as well. */
   readonly futures = new Map<string, PartitionLog>()
   readonly stoppedCleanly: boolean
-  readonly recoveryPoints: Offsets
-  readonly startOffsets: Offsets
-  readonly highWatermarks: Offsets
+  /** What the checkpoints said at the start, by partition directory name. */
+  readonly recoveryPoints: Map<string, number>
+  readonly startOffsets: Map<string, number>
+  readonly highWatermarks: Map<string, number>
+  readonly compactionEnds: Map<string, number>
   readonly #files: Files
   readonly #logger: Logger
   readonly #lock: DirectoryLock
@@ -66,6 +66,7 @@ export class LogDirectory {
     this.recoveryPoints = this.#readOffsets(RECOVERY_POINTS)
     this.startOffsets = this.#readOffsets(START_OFFSETS)
     this.highWatermarks = this.#readOffsets(HIGH_WATERMARKS)
+    this.compactionEnds = this.#readOffsets(COMPACTION_ENDS)
     const mark = `${this.path}/${CLEAN_SHUTDOWN}`
     this.stoppedCleanly = o.files.exists(mark)
     o.files.remove(mark)
@@ -120,6 +121,18 @@ export class LogDirectory {
     }
   }
 
+  /** What the checkpoints say of a partition that was deleted must not be taken for a new one of its name. */
+  forget(name: string): void {
+    for (const offsets of [
+      this.recoveryPoints,
+      this.startOffsets,
+      this.highWatermarks,
+      this.compactionEnds,
+    ]) {
+      offsets.delete(name)
+    }
+  }
+
   /** Gives the partition's directory a name under which it is never opened again; returns its path. */
   async renameDeleted({ topic, partition }: TopicPartition): Promise<string> {
     const name = deletedDirectoryName(topic, partition, randomBytes(16).toString('hex'))
@@ -133,7 +146,7 @@ export class LogDirectory {
     this.#files.remove(path)
   }
 
-  /** Writes the recovery points and start offsets of all logs, as they are when the turn comes. */
+  /** Writes the recovery points, start offsets and ends of compaction of all logs, as they are when the turn comes. */
   checkpoint(): Promise<void> {
     this.#queuedCheckpoint ??= this.#checkpoints.run(async () => {
       this.#queuedCheckpoint = undefined
@@ -151,6 +164,11 @@ export class LogDirectory {
       await this.#writeOffsets(
         START_OFFSETS,
         raised.map((log) => entry(log, log.logStartOffset)),
+      )
+      const compacted = logs.filter((log) => log.compactedUpTo > 0)
+      await this.#writeOffsets(
+        COMPACTION_ENDS,
+        compacted.map((log) => entry(log, log.compactedUpTo)),
       )
     })
     return this.#queuedCheckpoint

@@ -208,6 +208,7 @@ export class LogManager {
       random: Math.random,
       recoveryPoint: directory.recoveryPoints.get(name) ?? 0,
       logStartOffset: directory.startOffsets.get(name) ?? 0,
+      compactedUpTo: directory.compactionEnds.get(name) ?? 0,
       stoppedCleanly,
       checkpoint: () => directory.checkpoint(),
     })
@@ -298,6 +299,7 @@ export class LogManager {
     if (log === undefined || directory === undefined) return
     this.#logs.delete(name)
     directory.logs.delete(name)
+    directory.forget(name)
     await log.settle()
     log.abandon()
     directory.health.mustBeOnline()

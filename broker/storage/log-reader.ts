@@ -34,11 +34,14 @@ export function readBatches(segments: readonly Segment[], bounds: ReadBounds): R
   return first === undefined ? NO_RECORDS : { records: first, sizeBytes: first.length }
 }
 
-/** The segment that holds `offset`, or the next one when the record is gone. */
+/** The segment that holds `offset`, or the next one that holds any when compaction has taken the record away. */
 function segmentFor(segments: readonly Segment[], offset: number): Segment {
   const found = indexOfSegment(segments, offset)
-  const segment = segments[found]!
-  return offset < segment.endOffset ? segment : (segments[found + 1] ?? segment)
+  for (let index = found; index < segments.length; index++) {
+    const segment = segments[index]!
+    if (segment.sizeBytes > 0 && offset < segment.endOffset) return segment
+  }
+  return segments[found]!
 }
 
 function indexOfSegment(segments: readonly Segment[], offset: number): number {

@@ -23,7 +23,8 @@ export interface PartitionLogOptions {
   /** What the checkpoints say; 0 when they say nothing. */
   readonly recoveryPoint: number
   readonly logStartOffset: number
+  readonly compactedUpTo: number
   readonly stoppedCleanly: boolean
-  /** Makes the recovery points and start offsets of the log directory durable. */
+  /** Makes the recovery points, start offsets and ends of compaction of the log directory durable. */
   readonly checkpoint: () => Promise<void>
 }

@@ -56,6 +56,7 @@ export class PartitionLog {
   #topicConfig: TopicConfig
   #limits: SegmentLimits
   #highWatermark = 0
+  #compactedUpTo: number
   #isClosed = false
 
   /** Opens what is in the directory, recovering it if need be; an empty one becomes an empty log. */
@@ -88,6 +89,8 @@ export class PartitionLog {
     if (found.changed) this.#segments.namesChanged()
     const startOffset = this.#begin(options.logStartOffset)
     const endOffset = this.#segments.active.endOffset
+    // Where the end is lost, nobody knows which part of what will be there is compacted.
+    this.#compactedUpTo = options.compactedUpTo > endOffset ? 0 : options.compactedUpTo
     this.#writer = new LogWriter(
       {
         ...options,
@@ -349,6 +352,7 @@ export class PartitionLog {
   #cut(task: () => Promise<void>): Promise<void> {
     return this.#exclusive(async () => {
       await task()
+      this.#compactedUpTo = Math.min(this.#compactedUpTo, this.logEndOffset)
       this.updateHighWatermark(Math.min(this.#highWatermark, this.logEndOffset))
     })
   }
@@ -396,7 +400,28 @@ export class PartitionLog {
     return this.#exclusive(() => this.#bounds.replace(old, cleaned))
   }
 
+  /** Everything before it was compacted; 0 when nothing was. What is truncated and written again is not. */
+  get compactedUpTo(): number {
+    return this.#compactedUpTo
+  }
+
+  /** Resolves when a crash does not forget it. */
+  async markCompacted(upTo: number): Promise<void> {
+    this.#compactedUpTo = Math.min(upTo, this.logEndOffset)
+    await this.#o.checkpoint()
+  }
+
   // Closing
+
+  /** False once the log is closed, or its directory offline. */
+  get isUsable(): boolean {
+    return !this.#isClosed && this.#o.health.isOnline
+  }
+
+  /** What to throw for `error`, met while one of the log's files was in use: takes the directory offline. */
+  failure(error: unknown): Error {
+    return this.#o.health.failure(this.directory, error)
+  }
 
   /** Flushes, leaves a producer snapshot at the end, and closes the files. */
   async close(): Promise<void> {

@@ -40,6 +40,8 @@ export interface ActiveProducer {
   readonly producerEpoch: number
   /** -1 when no batch of this epoch is known. */
   readonly lastSequence: number
+  /** Of its last batch; -1 when no batch of this epoch is known. */
+  readonly lastOffset: number
   readonly lastTimestamp: number
   readonly coordinatorEpoch: number
   /** -1 when no transaction is open. */
@@ -89,6 +91,7 @@ export class ProducerState {
       producerId,
       producerEpoch: producer.epoch,
       lastSequence: producer.batches.at(-1)?.lastSequence ?? -1,
+      lastOffset: producer.batches.at(-1)?.lastOffset ?? -1,
       lastTimestamp: producer.lastTimestamp,
       coordinatorEpoch: producer.coordinatorEpoch,
       currentTxnStartOffset: producer.transactionFirstOffset,

@@ -122,6 +122,19 @@ export class Segment {
     return this.#maxTimestamp
   }
 
+  /** The same; of a segment whose records have no timestamps, when it was made. */
+  get largestTimestamp(): number {
+    return this.#maxTimestamp < 0 ? this.createdMs : this.#maxTimestamp
+  }
+
+  get offsetIndexBytes(): number {
+    return this.#offsetIndex.file.sizeBytes
+  }
+
+  get timeIndexBytes(): number {
+    return this.#timeIndex.file.sizeBytes
+  }
+
   /** Whether a batch needs a new segment instead of this one, which is about to get `pendingBytes` more. */
   isFullFor(batch: BatchView, pendingBytes: number, nowMs: number, limits: SegmentLimits): boolean {
     if (batch.lastOffset - this.baseOffset > MAX_RELATIVE_OFFSET) return true
