@@ -29,6 +29,7 @@ import { Closers } from './runtime/closers.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Logger } from './runtime/logger.ts'
 import { Metrics } from './runtime/metrics.ts'
+import { startCleaning } from './storage/cleaner/start-cleaning.ts'
 import type { DirectoryHealth } from './storage/directory-health.ts'
 import { LogManager } from './storage/log-manager.ts'
 
@@ -97,6 +98,13 @@ export class BrokerServer {
     const registration = await this.#register(metadata, parts.replicas)
     parts.replicas.start()
     this.#closers.push('replicas', () => parts.replicas.close())
+    const stopCleaning = startCleaning({
+      ...this.#options,
+      logger: this.#logger,
+      logs: () => logs.logs(),
+      metrics: this.metrics,
+    })
+    this.#closers.push('cleaning', stopCleaning)
     parts.groups.start()
     this.#closers.push('groups', () => parts.groups.close())
     const { brokerId } = config

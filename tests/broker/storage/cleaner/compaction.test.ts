@@ -1,0 +1,199 @@
+/** Compaction of a real log over files in memory. */
+import { decodeRecords } from '../../../../broker/protocol/record-codec.ts'
+import { type Logger, silentLogger } from '../../../../broker/runtime/logger.ts'
+import { batchesOf, CompactedLog, committedRecords, lastValues } from '../../../support/compacted-log.ts'
+
+/** So little memory for keys that five fit. */
+const ROOM_FOR_FIVE = {
+  'log.cleaner.dedupe.buffer.size': String(2 ** 20 + 1),
+  'log.cleaner.io.buffer.load.factor': '0.00012',
+}
+
+let scene: CompactedLog
+beforeEach(async () => {
+  scene = await new CompactedLog().open()
+})
+afterEach(() => scene.close())
+
+const texts = (): string[] =>
+  committedRecords(scene.log).map(
+    ({ offset, key, value }) => `${offset}:${String(key)}=${value?.toString() ?? ''}`,
+  )
+
+/** Closes the segments written so far, by filling new ones under a key of their own. */
+async function fill(): Promise<void> {
+  const { length } = scene.log.segments()
+  while (scene.log.segments().length < length + 2) await scene.append([{ key: 'filler', value: 'x' }])
+  await scene.log.flush()
+}
+
+async function write(...entries: string[]): Promise<void> {
+  for (const entry of entries) {
+    const [key, value] = entry.split('=')
+    await scene.append([{ key: key!, value: value ?? null }])
+  }
+}
+
+test('of each key the newest record stays, under its offset', async () => {
+  await write('a=1', 'b=2', 'a=3', 'c=4', 'b=5')
+  await fill()
+  expect(await scene.compact()).toBe(1)
+  expect(texts().filter((text) => !text.includes('filler'))).toEqual(['2:a=3', '3:c=4', '4:b=5'])
+  expect(scene.log.compactedUpTo).toBe(scene.log.segments().at(-1)!.baseOffset)
+})
+
+test('segments that have become small are merged', async () => {
+  for (let index = 0; index < 60; index++) await write('a=1')
+  const before = scene.log.segments().length
+  expect(before).toBeGreaterThan(5)
+  await scene.compact()
+  await fill()
+  await scene.compact()
+  expect(scene.log.segments().length).toBeLessThan(before)
+  expect(scene.files.list('/logs/t-0').filter(({ name }) => name.endsWith('.cleaned'))).toEqual([])
+})
+
+test('a tombstone is kept for delete.retention.ms after the first compaction, then goes', async () => {
+  await write('a=1', 'a')
+  await fill()
+  await scene.compact()
+  expect(texts()[0]).toBe('1:a=')
+  scene.clock.advance(999)
+  await fill()
+  await scene.compact()
+  expect(texts()[0]).toBe('1:a=')
+  scene.clock.advance(1)
+  await fill()
+  await scene.compact()
+  expect(texts().some((text) => text.includes('a='))).toBe(false)
+})
+
+test('the last batch of a producer stays as an empty one, and its sequence goes on after a restart', async () => {
+  await scene.append([{ key: 'a', value: '1' }], { producerId: 5, sequence: 0 })
+  await scene.append([{ key: 'a', value: '2' }], { producerId: 5, sequence: 1 })
+  await write('a=3')
+  await fill()
+  await scene.compact()
+  const kept = batchesOf(scene.log).filter(({ producerId }) => producerId === 5)
+  expect(kept.map(({ baseOffset, recordCount }) => [baseOffset, recordCount])).toEqual([[1, 0]])
+  for (const { name } of scene.files.list('/logs/t-0')) {
+    if (name.endsWith('.snapshot')) scene.files.remove(`/logs/t-0/${name}`)
+  }
+  await scene.close()
+  await scene.open()
+  await expect(scene.append([{ key: 'a', value: '4' }], { producerId: 5, sequence: 7 })).rejects.toThrow(
+    'expected 2',
+  )
+  await scene.append([{ key: 'a', value: '4' }], { producerId: 5, sequence: 2 })
+})
+
+test('aborted records go at once; the markers when their records are gone and a horizon has passed', async () => {
+  await scene.append([{ key: 'a', value: 'aborted' }], { producerId: 1, sequence: 0, isTransactional: true })
+  await scene.end(1, 'abort')
+  await scene.append([{ key: 'a', value: '1' }], { producerId: 2, sequence: 0, isTransactional: true })
+  await scene.end(2, 'commit')
+  await write('a=2')
+  await scene.append([{ key: 'x', value: '1' }], { producerId: 1, sequence: 1 })
+  await scene.append([{ key: 'x', value: '1' }], { producerId: 2, sequence: 1 })
+  await fill()
+  await scene.compact()
+  expect(texts()[0]).toBe('4:a=2')
+  const markers = (): unknown[] => batchesOf(scene.log).filter(({ isControl }) => isControl)
+  expect(markers()).toHaveLength(2)
+  await fill()
+  scene.clock.advance(1000)
+  await scene.compact()
+  await fill()
+  scene.clock.advance(1000)
+  await scene.compact()
+  expect(markers()).toHaveLength(0)
+  expect(scene.log.abortedTransactions(0, scene.log.logEndOffset)).toEqual([])
+})
+
+test('nothing of an open transaction, nor what follows, is touched', async () => {
+  await write('a=1', 'a=2')
+  await fill()
+  const openAt = scene.log.logEndOffset
+  await scene.append([{ key: 'a', value: '3' }], { producerId: 1, sequence: 0, isTransactional: true })
+  await write('a=4', 'a=5')
+  await fill()
+  const after = (): Buffer[] =>
+    batchesOf(scene.log)
+      .filter(({ baseOffset }) => baseOffset >= openAt)
+      .map(({ bytes }) => Buffer.from(bytes))
+  const before = after()
+  await scene.compact()
+  expect(after()).toEqual(before)
+  expect(scene.log.compactedUpTo).toBeLessThanOrEqual(openAt)
+  expect(scene.log.compactedUpTo).toBeGreaterThan(0)
+})
+
+test('where the map of keys is full the rest has its turn in the next round', async () => {
+  await scene.close()
+  scene = await new CompactedLog({ broker: ROOM_FOR_FIVE }).open()
+  for (let index = 0; index < 30; index++) await write(`k${index % 10}=${index}`)
+  await fill()
+  const before = lastValues(scene.log)
+  expect(await scene.compact()).toBeGreaterThan(1)
+  expect(lastValues(scene.log)).toEqual(before)
+  expect(committedRecords(scene.log).filter(({ key }) => String(key).startsWith('k'))).toHaveLength(10)
+})
+
+test('a batch with more keys than the map has room for sets the log aside, and is told', async () => {
+  await scene.close()
+  const errors: { reason?: string }[] = []
+  const logger: Logger = { ...silentLogger, error: (fields) => errors.push(fields), child: () => logger }
+  scene = await new CompactedLog({ broker: ROOM_FOR_FIVE, logger }).open()
+  await scene.append(['a', 'b', 'c', 'd', 'e', 'f'].map((key) => ({ key, value: '1' })))
+  await fill()
+  const before = lastValues(scene.log)
+  expect(await scene.compact()).toBe(0)
+  expect(errors).toMatchObject([
+    {
+      topic: 't',
+      partition: 0,
+      reason:
+        'the batch at offset 0 has more keys than the 5 for which log.cleaner.dedupe.buffer.size has room',
+    },
+  ])
+  expect(scene.cleaner.uncleanableLogs).toBe(1)
+  expect(lastValues(scene.log)).toEqual(before)
+})
+
+test('a reader passes over a stretch of segments of which nothing is left', async () => {
+  for (let index = 0; index < 60; index++) await write('a=1')
+  await scene.compact()
+  for (let offset = 0; offset < scene.log.logEndOffset; offset++) {
+    const { records } = scene.log.read(offset, 1, { upTo: scene.log.logEndOffset, minOneBatch: true })
+    expect(records.length).toBeGreaterThan(0)
+  }
+})
+
+test('what was compacted is known after a restart, and not what was truncated since', async () => {
+  for (let index = 0; index < 30; index++) await write(`a=${index}`)
+  await scene.compact()
+  const { compactedUpTo } = scene.log
+  await scene.close()
+  expect(String(scene.files.readFile('/logs/cleaner-offset-checkpoint'))).toBe(`0\n1\nt 0 ${compactedUpTo}\n`)
+  await scene.open()
+  expect(scene.log.compactedUpTo).toBe(compactedUpTo)
+  await scene.log.truncateTo(compactedUpTo - 5)
+  expect(scene.log.compactedUpTo).toBeLessThanOrEqual(compactedUpTo - 5)
+})
+
+test('compressed batches stay in their codec', async () => {
+  for (const codec of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
+    await scene.append(
+      [
+        { key: 'same', value: codec },
+        { key: codec, value: 'v'.repeat(50) },
+      ],
+      { codec },
+    )
+  }
+  await fill()
+  await scene.compact()
+  const cleaned = batchesOf(scene.log).slice(0, 4)
+  expect(cleaned.map(({ codec }) => codec)).toEqual(['gzip', 'snappy', 'lz4', 'zstd'])
+  expect(cleaned.map((batch) => decodeRecords(batch).length)).toEqual([1, 1, 1, 2])
+})
