@@ -7,11 +7,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { BROKER_KEYS, type BrokerKey, type BrokerValue, isBrokerKey } from './broker-keys.ts'
 import { ConfigError } from './config-error.ts'
 import { type DynamicSettings, parseDynamic } from './dynamic-settings.ts'
+import { whyIgnored } from './ignored-key.ts'
 import { type ConfigValue, InvalidValueError, type KeyRow, parseValue } from './key-row.ts'
 import { type ListenerConfig, resolveListeners } from './listeners.ts'
 import { parsePropertyLines } from './properties-file.ts'
-import { nearestKey } from './nearest-key.ts'
-import { whyWithoutEffect } from './other-keys.ts'
 import { TopicConfig } from './topic-config.ts'
 
 export { TopicConfig } from './topic-config.ts'
@@ -170,13 +169,6 @@ function parseAll(given: readonly Given[]): { values: Map<BrokerKey, ConfigValue
   }
   if (problems.length > 0) throw new ConfigError(problems.join('; '))
   return { values, warnings }
-}
-
-function whyIgnored(key: string): string {
-  const reason = whyWithoutEffect(key)
-  if (reason !== undefined) return `has no effect: ${reason}`
-  const near = nearestKey(key, Object.keys(BROKER_KEYS))
-  return near === undefined ? 'is not a key that this broker knows' : `is unknown; is ${near} meant?`
 }
 
 function takeOlderName(values: Map<BrokerKey, ConfigValue>, file: string): void {

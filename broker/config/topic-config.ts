@@ -1,6 +1,8 @@
 /** The settings of one topic: what it overrides, else what the broker says, else the default. */
 import type { Config } from './config.ts'
 import { type ConfigValue, InvalidValueError, parseValue } from './key-row.ts'
+import { nearestKey } from './nearest-key.ts'
+import { whyTopicKeyWithoutEffect } from './other-keys.ts'
 import { isTopicKey, TOPIC_KEYS, type TopicKey, type TopicValue } from './topic-keys.ts'
 import { KafkaError } from '../protocol/errors.ts'
 
@@ -41,11 +43,27 @@ export function topicDefault(config: Config, key: TopicKey): ConfigValue {
 /** Throws INVALID_CONFIG for a key that topics do not have, or a value that it cannot have. */
 export function checkTopicConfigs(overrides: Iterable<readonly [string, string | null]>): void {
   for (const [key, text] of overrides) {
-    if (!isTopicKey(key)) throw new KafkaError('INVALID_CONFIG', `${key} is not a setting of topics`)
     if (text === null) throw new KafkaError('INVALID_CONFIG', `${key} has no value`)
-    const problem = problemOf(key, text)
-    if (problem !== undefined) throw new KafkaError('INVALID_CONFIG', `${key}=${text}: ${problem}`)
+    if (isTopicKey(key)) {
+      const problem = problemOf(key, text)
+      if (problem !== undefined) throw new KafkaError('INVALID_CONFIG', `${key}=${text}: ${problem}`)
+    } else if (whyTopicKeyWithoutEffect(key) === undefined) {
+      const near = nearestKey(key, Object.keys(TOPIC_KEYS))
+      const hint = near === undefined ? '' : `; is ${near} meant?`
+      throw new KafkaError('INVALID_CONFIG', `${key} is not a setting of topics${hint}`)
+    }
   }
+}
+
+/** Throws INVALID_CONFIG when values that are right by themselves contradict each other. */
+export function checkTopicConfigsTogether(config: Config, overrides: ReadonlyMap<string, string>): void {
+  const topic = new TopicConfig(config, overrides)
+  const [min, max] = [topic.get('min.compaction.lag.ms'), topic.get('max.compaction.lag.ms')]
+  if (min <= max) return
+  throw new KafkaError(
+    'INVALID_CONFIG',
+    `min.compaction.lag.ms=${min} is more than max.compaction.lag.ms=${max}: no record could ever be compacted in time`,
+  )
 }
 
 function problemOf(key: TopicKey, text: string): string | undefined {

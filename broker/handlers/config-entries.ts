@@ -2,14 +2,21 @@
  * Settings as DescribeConfigs and CreateTopics tell them: each with its value, where that comes from, and, if asked
  * for, everything that it would be without (synonyms), strongest first.
  */
-import { BROKER_KEYS, type BrokerKey } from '../config/broker-keys.ts'
-import type { Config, TopicConfig } from '../config/config.ts'
+import { BROKER_KEYS, type BrokerKey, isBrokerKey } from '../config/broker-keys.ts'
+import type { Config, GivenSource, TopicConfig } from '../config/config.ts'
 import { type ConfigValue, formatValue, type KeyRow, type KeyType } from '../config/key-row.ts'
 import { topicDefault } from '../config/topic-config.ts'
-import { TOPIC_KEYS, type TopicKey } from '../config/topic-keys.ts'
+import { isTopicKey, TOPIC_KEYS, type TopicKey, type TopicKeyRow } from '../config/topic-keys.ts'
+import type { Settings } from '../metadata/alter-settings.ts'
 
 /** Codes of the protocol for where a value comes from. */
-const SOURCE = { topic: 1, staticBroker: 4, default: 5 } as const
+const SOURCE = {
+  topic: 1,
+  dynamicBroker: 2,
+  dynamicCluster: 3,
+  static: 4,
+  default: 5,
+} as const satisfies Record<GivenSource | 'topic' | 'default', number>
 
 const TYPE_CODES: Readonly<Record<KeyType, number>> = {
   boolean: 1,
@@ -20,6 +27,7 @@ const TYPE_CODES: Readonly<Record<KeyType, number>> = {
   double: 6,
   list: 7,
 }
+const UNKNOWN_TYPE = 0
 
 export interface ConfigSynonym {
   readonly name: string
@@ -35,76 +43,124 @@ export interface ConfigEntry {
   readonly isSensitive: boolean
   readonly synonyms: readonly ConfigSynonym[]
   readonly configType: number
-  readonly documentation: string
+  readonly documentation: string | null
 }
 
 /** Every setting of a topic, by name. */
 export function topicEntries(config: Config, topic: TopicConfig): ConfigEntry[] {
-  return Object.keys(TOPIC_KEYS)
-    .toSorted()
-    .map((name) => topicEntry(config, topic, name as TopicKey))
+  const known = Object.keys(TOPIC_KEYS).map((name) => topicEntry(config, topic, name as TopicKey))
+  const others = [...topic.overrides].filter(([key]) => !isTopicKey(key))
+  return [...known, ...others.map(([key, value]) => withoutEffect(key, value))].toSorted(byName)
 }
 
 function topicEntry(config: Config, topic: TopicConfig, key: TopicKey): ConfigEntry {
   const overridden = topic.overrides.has(key)
   const value: ConfigValue = topic.get(key)
   const inherited = inheritedSynonyms(config, key)
+  const row = TOPIC_KEYS[key]
+  const own = { name: key, value: formatValue(value, row.type), source: SOURCE.topic }
   return {
-    ...entryOf(key, TOPIC_KEYS[key], value),
+    ...entryOf(key, row, value),
     readOnly: false,
     configSource: overridden ? SOURCE.topic : (inherited[0]?.source ?? SOURCE.default),
-    synonyms: overridden
-      ? [{ name: key, value: formatValue(value, TOPIC_KEYS[key].type), source: SOURCE.topic }, ...inherited]
-      : inherited,
+    synonyms: overridden ? [own, ...inherited] : inherited,
   }
 }
 
 /** What the topic has when it overrides nothing: the broker's keys that were given, then the default. */
 function inheritedSynonyms(config: Config, key: TopicKey): ConfigSynonym[] {
-  const brokerKeys: readonly { readonly key: BrokerKey }[] = TOPIC_KEYS[key].broker
-  const given = brokerKeys
-    .filter((synonym) => config.isSet(synonym.key))
-    .map((synonym) => ({
-      name: synonym.key,
-      value: formatValue(config.get(synonym.key), BROKER_KEYS[synonym.key].type),
-      source: SOURCE.staticBroker,
-    }))
-  const last = brokerKeys.at(-1)
-  const fallback =
-    last === undefined
-      ? { name: key, value: formatValue(TOPIC_KEYS[key].default, TOPIC_KEYS[key].type) }
-      : {
-          name: last.key,
-          value:
-            formatValue(BROKER_KEYS[last.key].default, BROKER_KEYS[last.key].type) ??
-            formatValue(topicDefault(config, key), TOPIC_KEYS[key].type),
-        }
-  return [...given, { ...fallback, source: SOURCE.default }]
+  const row: TopicKeyRow = TOPIC_KEYS[key]
+  const given = row.broker.flatMap((synonym) => givenSynonyms(config, synonym.key))
+  const last = row.broker.at(-1)?.key
+  const lastRow: KeyRow | undefined = last && BROKER_KEYS[last]
+  const value =
+    (lastRow && formatValue(lastRow.default, lastRow.type)) ??
+    formatValue(topicDefault(config, key), row.type)
+  return [...given, { name: last ?? key, value, source: SOURCE.default }]
 }
 
-/** Every setting of this broker, by name. */
-export function brokerEntries(config: Config): ConfigEntry[] {
-  return Object.keys(BROKER_KEYS)
-    .toSorted()
-    .map((name) => brokerEntry(config, name as BrokerKey))
+function givenSynonyms(config: Config, key: BrokerKey): ConfigSynonym[] {
+  return config
+    .given(key)
+    .map(({ source, value }) => ({
+      name: key,
+      value: formatValue(value, BROKER_KEYS[key].type),
+      source: SOURCE[source],
+    }))
+}
+
+/** A setting that is kept though it changes nothing. */
+function withoutEffect(name: string, value: string): ConfigEntry {
+  return {
+    name,
+    value,
+    readOnly: false,
+    configSource: SOURCE.topic,
+    isSensitive: false,
+    synonyms: [{ name, value, source: SOURCE.topic }],
+    configType: TYPE_CODES.string,
+    documentation: null,
+  }
+}
+
+/** Every setting of this broker, by name; `dynamic` are those that were made for it and for all brokers. */
+export function brokerEntries(
+  config: Config,
+  dynamic: { readonly cluster: Settings; readonly broker: Settings },
+): ConfigEntry[] {
+  const known = Object.keys(BROKER_KEYS).map((name) => brokerEntry(config, name as BrokerKey))
+  const unknown = new Map([
+    ...[...dynamic.cluster.keys()].map((key) => [key, SOURCE.dynamicCluster] as const),
+    ...[...dynamic.broker.keys()].map((key) => [key, SOURCE.dynamicBroker] as const),
+  ])
+  const others = [...unknown].filter(([key]) => !isBrokerKey(key)).map(([key, source]) => hidden(key, source))
+  return [...known, ...others].toSorted(byName)
 }
 
 function brokerEntry(config: Config, key: BrokerKey): ConfigEntry {
-  const value: ConfigValue = config.get(key)
-  const given = config.isSet(key)
-    ? [{ name: key, value: formatValue(value, BROKER_KEYS[key].type), source: SOURCE.staticBroker }]
-    : []
   const row: KeyRow = BROKER_KEYS[key]
-  const fallback =
-    row.required === true
-      ? []
-      : [{ name: key, value: formatValue(row.default, row.type), source: SOURCE.default }]
-  const synonyms = [...given, ...fallback]
+  const value: ConfigValue = config.get(key)
+  const hasDefault = row.required !== true && row.default !== null
+  const fallback = { name: key, value: formatValue(row.default, row.type), source: SOURCE.default }
+  const synonyms = [...givenSynonyms(config, key), ...(hasDefault ? [fallback] : [])]
   return {
     ...entryOf(key, row, value),
-    readOnly: true,
+    readOnly: row.dynamic === undefined,
     configSource: synonyms[0]?.source ?? SOURCE.default,
     synonyms,
+  }
+}
+
+/** What was set for all brokers, by name. */
+export function clusterEntries(settings: Settings): ConfigEntry[] {
+  const source = SOURCE.dynamicCluster
+  return [...settings]
+    .map(([name, value]): ConfigEntry => {
+      if (!isBrokerKey(name)) return hidden(name, source)
+      const row: KeyRow = BROKER_KEYS[name]
+      const synonyms = [{ name, value, source }]
+      return {
+        ...entryOf(name, row, value),
+        value,
+        readOnly: row.dynamic === undefined,
+        configSource: source,
+        synonyms,
+      }
+    })
+    .toSorted(byName)
+}
+
+/** A key that nobody here knows may hold a secret. */
+function hidden(name: string, source: number): ConfigEntry {
+  return {
+    name,
+    value: null,
+    readOnly: true,
+    configSource: source,
+    isSensitive: true,
+    synonyms: [{ name, value: null, source }],
+    configType: UNKNOWN_TYPE,
+    documentation: null,
   }
 }
 
@@ -121,3 +177,5 @@ function entryOf(
     documentation: row.doc,
   }
 }
+
+const byName = (a: ConfigEntry, b: ConfigEntry): number => (a.name < b.name ? -1 : 1)

@@ -3,7 +3,7 @@
  * v4 takes -1 for the broker's default of partitions or replicas. v5 answers with the settings (KIP-525), v7 with the
  * topic id (KIP-516). Any broker does it; the answer leaves when this broker's image shows the topic and its leaders.
  */
-import { checkTopicConfigs } from '../config/topic-config.ts'
+import { checkTopicConfigs, checkTopicConfigsTogether } from '../config/topic-config.ts'
 import type { CreateTopics } from '../protocol/apis/create-topics.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
@@ -74,7 +74,9 @@ function checkTopic(topic: Topic, context: RequestContext): Map<string, string> 
   }
   checkCollision(topic.name, image)
   checkTopicConfigs(topic.configs.map(({ name, value }) => [name, value]))
-  return new Map(topic.configs.map(({ name, value }) => [name, value ?? '']))
+  const configs = new Map(topic.configs.map(({ name, value }) => [name, value ?? '']))
+  checkTopicConfigsTogether(context.config, configs)
+  return configs
 }
 
 function assignmentOf(topic: Topic, context: RequestContext): number[][] {

@@ -1,8 +1,12 @@
-/** DescribeConfigs: the settings of topics and of this broker with their sources. v3 adds types and documentation (KIP-569). */
+/**
+ * DescribeConfigs: the settings of topics, of this broker and of all brokers (the empty name) with their sources.
+ * v3 adds types and documentation (KIP-569).
+ */
 import type { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { RequestOf, ResponseOf } from '../protocol/schema.ts'
-import { brokerEntries, type ConfigEntry, topicEntries } from './config-entries.ts'
+import { brokerEntries, clusterEntries, type ConfigEntry, topicEntries } from './config-entries.ts'
+import { ownBrokerId, RESOURCE, unknownType } from './config-resources.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { toKafkaError } from './each-partition.ts'
 import { checkTopicName } from './topic-names.ts'
@@ -11,8 +15,7 @@ type Request = RequestOf<typeof DescribeConfigs>
 type Resource = Request['resources'][number]
 type Result = ResponseOf<typeof DescribeConfigs>['results'][number]
 
-const TOPIC = 2
-const BROKER = 4
+const NONE: ReadonlyMap<string, string> = new Map()
 
 export const describeConfigs: Handler<typeof DescribeConfigs> = (request, context) => ({
   throttleTimeMs: 0,
@@ -22,7 +25,8 @@ export const describeConfigs: Handler<typeof DescribeConfigs> = (request, contex
 function describeResource(resource: Resource, request: Request, context: RequestContext): Result {
   const { resourceType, resourceName, configurationKeys } = resource
   try {
-    const wanted = configurationKeys === null ? undefined : new Set(configurationKeys)
+    const wanted =
+      configurationKeys === null || configurationKeys.length === 0 ? undefined : new Set(configurationKeys)
     const configs = entriesOf(resource, context)
       .filter(({ name }) => wanted === undefined || wanted.has(name))
       .map(({ synonyms, documentation, ...entry }) => ({
@@ -30,7 +34,7 @@ function describeResource(resource: Resource, request: Request, context: Request
         synonyms: request.includeSynonyms ? synonyms : [],
         documentation: request.includeDocumentation ? documentation : null,
       }))
-    return { errorCode: 0, errorMessage: null, resourceType, resourceName, configs }
+    return { errorCode: 0, errorMessage: '', resourceType, resourceName, configs }
   } catch (error) {
     const { code, detail } = toKafkaError(error, context.logger, { resourceType, resourceName })
     return { errorCode: code, errorMessage: detail ?? null, resourceType, resourceName, configs: [] }
@@ -38,12 +42,9 @@ function describeResource(resource: Resource, request: Request, context: Request
 }
 
 function entriesOf({ resourceType, resourceName }: Resource, context: RequestContext): ConfigEntry[] {
-  if (resourceType === TOPIC) return topicEntriesOf(resourceName, context)
-  if (resourceType === BROKER) return brokerEntriesOf(resourceName, context)
-  throw new KafkaError(
-    'INVALID_REQUEST',
-    `resource type ${resourceType}: 2 (topic) and 4 (broker) have settings here`,
-  )
+  if (resourceType === RESOURCE.topic) return topicEntriesOf(resourceName, context)
+  if (resourceType === RESOURCE.broker) return brokerEntriesOf(resourceName, context)
+  throw unknownType(resourceType)
 }
 
 function topicEntriesOf(name: string, context: RequestContext): ConfigEntry[] {
@@ -55,12 +56,10 @@ function topicEntriesOf(name: string, context: RequestContext): ConfigEntry[] {
   return topicEntries(context.config, context.config.topic(topic.configs))
 }
 
-/** The empty name stands for what all brokers share dynamically: nothing. */
 function brokerEntriesOf(name: string, context: RequestContext): ConfigEntry[] {
-  if (name === '') return []
-  if (name === String(context.brokerId)) return brokerEntries(context.config)
-  throw new KafkaError(
-    'INVALID_REQUEST',
-    `this is broker ${context.brokerId}, which does not know the settings of broker "${name}"; ask that one`,
-  )
+  const { brokerConfigs } = context.metadata.image
+  const cluster = brokerConfigs.get('') ?? NONE
+  if (name === '') return clusterEntries(cluster)
+  const id = ownBrokerId(name, context)
+  return brokerEntries(context.config, { cluster, broker: brokerConfigs.get(String(id)) ?? NONE })
 }

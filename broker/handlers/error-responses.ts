@@ -2,6 +2,7 @@
  * The answer of each API to a request that failed as a whole: the error where the API has a place for it, which is
  * often once for every topic or partition that the request names.
  */
+import type { AlterConfigs } from '../protocol/apis/alter-configs.ts'
 import type { ApiVersions } from '../protocol/apis/api-versions.ts'
 import type { CreateTopics } from '../protocol/apis/create-topics.ts'
 import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
@@ -11,9 +12,11 @@ import type { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
 import type { Fetch } from '../protocol/apis/fetch.ts'
 import type { FindCoordinator } from '../protocol/apis/find-coordinator.ts'
 import type { Heartbeat } from '../protocol/apis/heartbeat.ts'
+import type { IncrementalAlterConfigs } from '../protocol/apis/incremental-alter-configs.ts'
 import type { InitProducerId } from '../protocol/apis/init-producer-id.ts'
 import type { JoinGroup } from '../protocol/apis/join-group.ts'
 import type { LeaveGroup } from '../protocol/apis/leave-group.ts'
+import type { ListConfigResources } from '../protocol/apis/list-config-resources.ts'
 import type { ListOffsets } from '../protocol/apis/list-offsets.ts'
 import type { Metadata } from '../protocol/apis/metadata.ts'
 import type { OffsetCommit } from '../protocol/apis/offset-commit.ts'
@@ -138,6 +141,34 @@ export const describeLogDirs: Fail<typeof DescribeLogDirs> = (_request, error) =
   throttleTimeMs: 0,
   errorCode: error.code,
   results: [],
+})
+
+export const alterConfigs: Fail<typeof AlterConfigs> = (request, error) => ({
+  throttleTimeMs: 0,
+  responses: failedResources(request.resources, error),
+})
+
+export const incrementalAlterConfigs: Fail<typeof IncrementalAlterConfigs> = (request, error) => ({
+  throttleTimeMs: 0,
+  responses: failedResources(request.resources, error),
+})
+
+function failedResources(
+  resources: readonly { readonly resourceType: number; readonly resourceName: string }[],
+  error: KafkaError,
+) {
+  return resources.map(({ resourceType, resourceName }) => ({
+    errorCode: error.code,
+    errorMessage: errorMessage(error),
+    resourceType,
+    resourceName,
+  }))
+}
+
+export const listConfigResources: Fail<typeof ListConfigResources> = (_request, error) => ({
+  throttleTimeMs: 0,
+  errorCode: error.code,
+  configResources: [],
 })
 
 export const describeCluster: Fail<typeof DescribeCluster> = (_request, error) => ({

@@ -2,6 +2,7 @@
  * Every API that is served: its table, its handler, and its answer when the request fails as a whole.
  * ApiVersions, the dispatch and the labels of metrics are derived from this list.
  */
+import { AlterConfigs } from '../protocol/apis/alter-configs.ts'
 import { ApiVersions } from '../protocol/apis/api-versions.ts'
 import { CreateTopics } from '../protocol/apis/create-topics.ts'
 import { DeleteTopics } from '../protocol/apis/delete-topics.ts'
@@ -11,9 +12,11 @@ import { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
 import { Fetch } from '../protocol/apis/fetch.ts'
 import { FindCoordinator } from '../protocol/apis/find-coordinator.ts'
 import { Heartbeat } from '../protocol/apis/heartbeat.ts'
+import { IncrementalAlterConfigs } from '../protocol/apis/incremental-alter-configs.ts'
 import { InitProducerId } from '../protocol/apis/init-producer-id.ts'
 import { JoinGroup } from '../protocol/apis/join-group.ts'
 import { LeaveGroup } from '../protocol/apis/leave-group.ts'
+import { ListConfigResources } from '../protocol/apis/list-config-resources.ts'
 import { ListOffsets } from '../protocol/apis/list-offsets.ts'
 import { Metadata } from '../protocol/apis/metadata.ts'
 import { OffsetCommit } from '../protocol/apis/offset-commit.ts'
@@ -23,6 +26,7 @@ import { Produce } from '../protocol/apis/produce.ts'
 import { SyncGroup } from '../protocol/apis/sync-group.ts'
 import type { KafkaError } from '../protocol/errors.ts'
 import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
+import { alterConfigs } from './alter-configs.ts'
 import { apiVersions } from './api-versions.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { createTopics } from './create-topics.ts'
@@ -34,9 +38,11 @@ import * as fail from './error-responses.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
 import { heartbeat } from './heartbeat.ts'
+import { incrementalAlterConfigs } from './incremental-alter-configs.ts'
 import { initProducerId } from './init-producer-id.ts'
 import { joinGroup } from './join-group.ts'
 import { leaveGroup } from './leave-group.ts'
+import { listConfigResources } from './list-config-resources.ts'
 import { listOffsets } from './list-offsets.ts'
 import { metadata } from './metadata.ts'
 import { offsetCommit } from './offset-commit.ts'
@@ -96,6 +102,9 @@ const routes: readonly Route[] = [
   handle(OffsetFetch, offsetFetch, fail.offsetFetch),
   handle(OffsetForLeaderEpoch, offsetForLeaderEpoch, fail.offsetForLeaderEpoch),
   handle(DescribeConfigs, describeConfigs, fail.describeConfigs),
+  handle(AlterConfigs, alterConfigs, fail.alterConfigs),
+  handle(IncrementalAlterConfigs, incrementalAlterConfigs, fail.incrementalAlterConfigs),
+  handle(ListConfigResources, listConfigResources, fail.listConfigResources),
   handle(DescribeCluster, describeCluster, fail.describeCluster),
   handle(DescribeLogDirs, describeLogDirs, fail.describeLogDirs),
 ]
