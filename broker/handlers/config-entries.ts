@@ -80,13 +80,11 @@ function inheritedSynonyms(config: Config, key: TopicKey): ConfigSynonym[] {
 }
 
 function givenSynonyms(config: Config, key: BrokerKey): ConfigSynonym[] {
-  return config
-    .given(key)
-    .map(({ source, value }) => ({
-      name: key,
-      value: formatValue(value, BROKER_KEYS[key].type),
-      source: SOURCE[source],
-    }))
+  return config.given(key).map(({ source, value }) => ({
+    name: key,
+    value: formatValue(value, BROKER_KEYS[key].type),
+    source: SOURCE[source],
+  }))
 }
 
 /** A setting that is kept though it changes nothing. */

@@ -10,8 +10,9 @@ import type { GroupCoordinator } from '../../broker/coordinator/group-coordinato
 import type { RequestContext } from '../../broker/handlers/context.ts'
 import type { DepartedBrokers } from '../../broker/handlers/departed-brokers.ts'
 import type { ProducerIds } from '../../broker/handlers/producer-ids.ts'
-import type { TopicCreator } from '../../broker/handlers/topic-creator.ts'
+import { TopicCreator } from '../../broker/handlers/topic-creator.ts'
 import { ClusterMetadata } from '../../broker/metadata/cluster-metadata.ts'
+import { followDynamicSettings } from '../../broker/metadata/follow-settings.ts'
 import type { TopicImage } from '../../broker/metadata/image.ts'
 import { openStore } from '../../broker/metadata/open-store.ts'
 import type { Partition } from '../../broker/replication/partition.ts'
@@ -58,6 +59,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
   const common = { clock: systemClock, logger: silentLogger }
   const metadata = new ClusterMetadata({ store: openStore(quorum, common), ...common })
   await metadata.open(5000)
+  followDynamicSettings(metadata, config, silentLogger)
   const endpoint = { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: '127.0.0.1', port: 9092 }
   const registration = await metadata.register({ id: BROKER_ID, endpoints: [endpoint], rack: null }, 6000)
   const logs = await LogManager.open({
@@ -79,6 +81,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
     ...common,
   })
   replicas.start()
+  const topics = new TopicCreator({ config, metadata, logger: silentLogger, random: () => 0 })
   const gone = new AbortController()
 
   return {
@@ -108,10 +111,10 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
         config,
         metadata,
         replicas,
+        topics,
         // The handlers under test have nothing to do with these.
         departed: {} as DepartedBrokers,
         groups: {} as GroupCoordinator,
-        topics: {} as TopicCreator,
         producerIds: {} as ProducerIds,
         apiVersion,
         clientId: 'test',

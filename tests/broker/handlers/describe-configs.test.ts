@@ -1,5 +1,6 @@
 import { CreateTopics } from '../../../broker/protocol/apis/create-topics.ts'
 import { DescribeConfigs } from '../../../broker/protocol/apis/describe-configs.ts'
+import { IncrementalAlterConfigs } from '../../../broker/protocol/apis/incremental-alter-configs.ts'
 import { errorName } from '../../../broker/protocol/errors.ts'
 import type { DecodedResponse } from '../../../broker/protocol/schema.ts'
 import { type BrokerProcess, startBroker } from '../../support/start-broker.ts'
@@ -87,10 +88,11 @@ describe('DescribeConfigs', () => {
   test('a setting of the broker', async () => {
     expect(await entry(BROKER, '1', 'message.max.bytes')).toMatchObject({
       value: '2000000',
-      readOnly: true,
+      readOnly: false,
       configSource: 4,
       configType: 3,
     })
+    expect((await entry(BROKER, '1', 'log.retention.hours')).readOnly).toBe(true)
     expect(await entry(BROKER, '1', 'num.partitions')).toMatchObject({ value: '1', configSource: 5 })
     expect((await entry(BROKER, '1', 'broker.rack')).value).toBeNull()
   })
@@ -108,8 +110,40 @@ describe('DescribeConfigs', () => {
     expect(results[0]!.configs[0]).toMatchObject({ value: '5000', synonyms: [], documentation: null })
   })
 
-  test('the empty broker name stands for settings that all brokers share dynamically: there are none', async () => {
+  test('settings that were made while the broker runs are told apart by for whom they were made', async () => {
+    const alter = async (resourceName: string, settings: Record<string, string>) => {
+      const configs = Object.entries(settings).map(([name, value]) => ({ name, configOperation: 0, value }))
+      const resources = [{ resourceType: BROKER, resourceName, configs }]
+      const { responses } = await client.request(IncrementalAlterConfigs, 1, {
+        resources,
+        validateOnly: false,
+      })
+      expect(responses[0]!.errorMessage).toBeNull()
+    }
     expect(await describeResource(BROKER, '')).toMatchObject({ errorCode: 0, configs: [] })
+    await alter('', { 'log.segment.bytes': '2000000', 'my.secret': 'abc' })
+    await alter('1', { 'log.segment.bytes': '3000000' })
+    const synonyms = [
+      { name: 'log.segment.bytes', value: '3000000', source: 2 },
+      { name: 'log.segment.bytes', value: '2000000', source: 3 },
+      { name: 'log.segment.bytes', value: '1073741824', source: 5 },
+    ]
+    const ofBroker = { value: '3000000', readOnly: false, configSource: 2, synonyms }
+    expect(await entry(BROKER, '1', 'log.segment.bytes')).toMatchObject(ofBroker)
+    const ofTopic = { value: '3000000', configSource: 2, synonyms }
+    expect(await entry(TOPIC, 'configured', 'segment.bytes')).toMatchObject(ofTopic)
+    const ofAll = { value: '2000000', configSource: 3, synonyms: [synonyms[1]] }
+    expect(await entry(BROKER, '', 'log.segment.bytes')).toMatchObject(ofAll)
+    // Nobody here knows what it is for.
+    expect(await entry(BROKER, '1', 'my.secret')).toMatchObject({
+      value: null,
+      isSensitive: true,
+      configSource: 3,
+    })
+  })
+
+  test('no keys stand for all keys', async () => {
+    expect((await describeResource(TOPIC, 'configured', [])).configs.length).toBeGreaterThan(20)
   })
 
   test.each([
