@@ -1,6 +1,7 @@
 /** The pages that say what the code does, held against the code. */
 import { readFileSync } from 'node:fs'
 import { ROUTES } from '../broker/handlers/registry.ts'
+import { configurationPage } from '../docs/configuration-page.ts'
 
 const page = readFileSync(new URL('../docs/compatibility.md', import.meta.url), 'utf8')
 
@@ -12,4 +13,12 @@ test('docs/compatibility.md lists exactly the APIs that are served, in the versi
     .map(({ api }) => `${api.key} ${api.name} ${api.versions.min}-${api.versions.max}`)
     .toSorted((a, b) => parseInt(a, 10) - parseInt(b, 10))
   expect(documented).toEqual(served)
+})
+
+/** Without what formatting a table changes: the blanks and dashes that fill its columns. */
+const unformatted = (text: string): string => text.replaceAll(/[ ]+/g, ' ').replaceAll(/-{3,}/g, '---')
+
+test('docs/configuration.md is what the tables of keys say: `npm run docs` writes it', () => {
+  const written = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8')
+  expect(unformatted(written).trim()).toBe(unformatted(configurationPage()).trim())
 })

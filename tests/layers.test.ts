@@ -40,6 +40,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   'broker/dispatch.ts': ['broker/protocol', 'broker/runtime', 'broker/config', 'broker/handlers'],
   'broker/main.ts': ['broker/config', 'broker/runtime', 'broker/server.ts', 'broker/storage'],
   tools: ['broker/protocol'],
+  docs: ['broker/config'],
   provision: ['broker/runtime', 'broker/config', 'broker/storage', 'broker/metadata', 'systemd', 'tools'],
   stacks: ['provision'],
   systemd: [],
