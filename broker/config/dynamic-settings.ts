@@ -9,8 +9,12 @@ export interface DynamicSettings {
   readonly broker: ReadonlyMap<string, string>
 }
 
+type DynamicKey = {
+  [Key in BrokerKey]: (typeof BROKER_KEYS)[Key] extends { readonly dynamic: string } ? Key : never
+}[BrokerKey]
+
 /** Whether the key can change while the broker runs. */
-export function isDynamicKey(key: string): key is BrokerKey {
+export function isDynamicKey(key: string): key is DynamicKey {
   if (!isBrokerKey(key)) return false
   const row: KeyRow = BROKER_KEYS[key]
   return row.dynamic !== undefined
