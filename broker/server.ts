@@ -21,9 +21,11 @@ import { followDynamicSettings } from './metadata/follow-settings.ts'
 import type { BrokerRegistration, Endpoint, MetadataImage, PartitionImage } from './metadata/image.ts'
 import { openStore } from './metadata/open-store.ts'
 import type { Registration } from './metadata/registration.ts'
+import { connectionLimits, requestMemoryBytes } from './network/connection-limits.ts'
 import { Connections } from './network/connections.ts'
 import { Listener } from './network/listener.ts'
 import { Peer } from './network/peer.ts'
+import { RequestMemory } from './network/request-memory.ts'
 import { ReplicaManager } from './replication/replica-manager.ts'
 import { Closers } from './runtime/closers.ts'
 import type { Clock } from './runtime/clock.ts'
@@ -55,6 +57,7 @@ export class BrokerServer {
   readonly #logger: Logger
   readonly #closers: Closers
   readonly #connections: Connections
+  readonly #memory: RequestMemory
   readonly metrics = new Metrics()
   #listeners: readonly Listener[] = []
   #endpoints: readonly Endpoint[] = []
@@ -64,7 +67,8 @@ export class BrokerServer {
     this.#options = options
     this.#logger = options.logger.child({ brokerId: options.config.brokerId })
     this.#closers = new Closers(options.clock, this.#logger)
-    this.#connections = new Connections(() => options.config.get('max.connections'))
+    this.#connections = new Connections(connectionLimits(options.config), options.clock)
+    this.#memory = new RequestMemory(requestMemoryBytes(options.config), options.clock)
   }
 
   /** Where the broker is reached, once it has started. */
@@ -228,6 +232,7 @@ export class BrokerServer {
           serve,
           overlaps,
           connections: this.#connections,
+          memory: this.#memory,
           backlog: config.get('socket.listen.backlog.size'),
           maxFrameBytes: config.get('socket.request.max.bytes'),
           maxIdleMs: config.get('connections.max.idle.ms'),
@@ -248,7 +253,7 @@ export class BrokerServer {
 
   async #closeConnections(): Promise<void> {
     for (const listener of this.#listeners) listener.close()
-    await this.#connections.closeAll(IN_FLIGHT_GRACE_MS, this.#options.clock)
+    await this.#connections.closeAll(IN_FLIGHT_GRACE_MS)
   }
 
   async #register(metadata: ClusterMetadata, replicas: ReplicaManager): Promise<Registration> {
@@ -307,6 +312,21 @@ export class BrokerServer {
       'kafka_storage_short_directories',
       'Log directories with less space than the reserve: records of clients are refused.',
       directories(({ isOnline, isShort }) => isOnline && isShort),
+    )
+    this.metrics.watch(
+      'kafka_network_request_memory_bytes',
+      'Received of requests that are not yet answered.',
+      () => this.#memory.requestBytes,
+    )
+    this.metrics.watch(
+      'kafka_network_answer_memory_bytes',
+      'Answers that clients have not read yet.',
+      () => this.#memory.answerBytes,
+    )
+    this.metrics.watch(
+      'kafka_network_waiting_connections',
+      'Connections that are not read because requests take up all that queued.max.request.bytes allows.',
+      () => this.#memory.waiting,
     )
     this.metrics.watch('kafka_replication_led_partitions', 'Partitions that this broker leads.', () =>
       countLed(metadata.image, brokerId, () => true),

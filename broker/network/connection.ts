@@ -2,13 +2,16 @@
  * One client's connection: reads frames, has each served, writes the answers in the order of the requests.
  * One request is in process at a time, but for those that may overlap (Produce): what these append reaches the file
  * together, and their answers the socket. While a request waits for its turn, or while the client does not read its
- * answers, the socket is not read: a fast sender waits in its own buffers.
+ * answers, the socket is not read: a fast sender waits in its own buffers. What a connection holds is counted by
+ * request-memory.ts, which may put off reading, or close a connection that is too slow.
  */
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { FRAME_PREFIX_BYTES } from '../protocol/frame.ts'
 import { MalformedFrameError } from '../protocol/reader.ts'
 import { FrameReader } from './frame-reader.ts'
+import type { MemoryAccount, RequestMemory } from './request-memory.ts'
 
 /** What whoever serves a request may know of the connection. */
 export interface ConnectionInfo {
@@ -55,6 +58,7 @@ export interface ConnectionOptions {
   /** Never, unless given. */
   readonly overlaps?: Overlaps
   readonly maxFrameBytes: number
+  readonly memory: RequestMemory
   /** Negative: never. */
   readonly maxIdleMs: number
   readonly clock: Clock
@@ -67,6 +71,7 @@ export class Connection {
   readonly #options: ConnectionOptions
   readonly #socket: Duplex
   readonly #reader: FrameReader
+  readonly #account: MemoryAccount
   readonly #logger: Logger
   readonly #gone = new AbortController()
   readonly #info: ConnectionInfo
@@ -76,6 +81,8 @@ export class Connection {
   readonly #inProcess: RequestInProcess[] = []
   #bytesInProcess = 0
   #serving = false
+  /** An answer waits for the client to read it. */
+  #sending = false
   #closing = false
   #lastActiveMs: number
   #cancelIdleCheck: () => void = () => {}
@@ -85,6 +92,10 @@ export class Connection {
     this.#options = options
     this.#socket = socket
     this.#reader = new FrameReader(options.maxFrameBytes)
+    this.#account = options.memory.open({
+      readOn: () => this.#readOn(),
+      evict: (reason) => this.#evict(reason),
+    })
     this.#logger = options.logger.child({ client: clientHost, listener })
     this.#info = { clientHost, listener, signal: this.#gone.signal }
     this.#lastActiveMs = options.clock.monotonicMs()
@@ -117,6 +128,7 @@ export class Connection {
     this.#closing = true
     this.#cancelIdleCheck()
     this.#waiting = []
+    this.#account.close()
     this.#gone.abort(new Error('the connection is closed'))
     this.#options.onClose()
   }
@@ -125,7 +137,9 @@ export class Connection {
     if (this.#closing) return
     this.#lastActiveMs = this.#options.clock.monotonicMs()
     try {
-      this.#waiting.push(...this.#reader.push(chunk))
+      const frames = this.#reader.push(chunk)
+      this.#account.received(chunk.length, frames.length, this.#reader.partBytes)
+      this.#waiting.push(...frames)
     } catch (error) {
       return this.#refuse(error)
     }
@@ -146,8 +160,13 @@ export class Connection {
       if (this.#inProcess.length > 0) answer.catch(() => {})
       this.#inProcess.push({ overlaps: mayOverlap, sizeBytes: frame.length, answer })
     }
-    if (this.#waiting.length > 0) this.#socket.pause()
-    else if (this.#socket.isPaused() && !this.#closing) this.#socket.resume()
+    if (this.#waiting.length > 0) {
+      this.#account.pause()
+      this.#socket.pause()
+    } else if (!this.#closing) {
+      if (!this.#account.mayRead()) this.#socket.pause()
+      else if (this.#socket.isPaused()) this.#socket.resume()
+    }
     if (this.#inProcess.length > 0 && !this.#serving) void this.#answerAll()
   }
 
@@ -164,6 +183,7 @@ export class Connection {
         await this.#send(await request.answer)
         this.#inProcess.shift()
         this.#bytesInProcess -= request.sizeBytes
+        if (!this.#gone.signal.aborted) this.#account.answered(request.sizeBytes + FRAME_PREFIX_BYTES)
         this.#lastActiveMs = this.#options.clock.monotonicMs()
         if (!this.#closing) this.#serveWaiting()
       }
@@ -184,6 +204,9 @@ export class Connection {
     }
     for (const part of answer) this.#socket.write(part)
     if (!this.#socket.writableNeedDrain) return
+    this.#lastActiveMs = this.#options.clock.monotonicMs()
+    this.#sending = true
+    this.#account.answerKept(this.#socket.writableLength)
     await new Promise<void>((resolve) => {
       const done = (): void => {
         this.#socket.off('drain', done)
@@ -192,7 +215,19 @@ export class Connection {
       }
       this.#socket.on('drain', done)
       this.#socket.on('close', done)
+      if (this.#socket.destroyed) resolve()
     })
+    this.#account.answerTaken()
+    this.#sending = false
+  }
+
+  #readOn(): void {
+    if (this.#waiting.length === 0 && !this.#closing) this.#socket.resume()
+  }
+
+  #evict(reason: string): void {
+    this.#logger.warn({ reason }, 'connection closed: it is too slow')
+    this.destroy()
   }
 
   #refuse(error: unknown): void {
@@ -204,12 +239,15 @@ export class Connection {
     this.destroy()
   }
 
-  /** One timer per idle period: when it fires, what has happened since decides. */
+  /**
+   * One timer per idle period: when it fires, what has happened since decides. A request in process is no idleness; a
+   * client that does not read the answer to it is idle.
+   */
   #scheduleIdleCheck(delayMs: number): void {
     const { clock, maxIdleMs } = this.#options
     if (maxIdleMs < 0) return
     this.#cancelIdleCheck = clock.after(delayMs, () => {
-      const idleMs = this.#serving ? 0 : clock.monotonicMs() - this.#lastActiveMs
+      const idleMs = this.#serving && !this.#sending ? 0 : clock.monotonicMs() - this.#lastActiveMs
       if (idleMs < maxIdleMs) return this.#scheduleIdleCheck(Math.max(maxIdleMs - idleMs, 1))
       this.#logger.debug({ idleMs }, 'connection closed: idle')
       this.destroy()

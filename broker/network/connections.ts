@@ -1,23 +1,70 @@
-/** The open connections of one broker, over all of its listeners, and the limit on them (`max.connections`). */
+/**
+ * The open connections of one broker, over all of its listeners, and the limits on them: `max.connections`,
+ * `max.connections.per.ip` with its overrides, `max.connection.creation.rate`. The limits are asked for each time.
+ */
 import type { Clock } from '../runtime/clock.ts'
 import type { Connection } from './connection.ts'
 
+/** Which setting forbids a connection. */
+export type Refusal = 'max.connections' | 'max.connections.per.ip' | 'max.connection.creation.rate'
+
+export interface ConnectionLimits {
+  /** Connections at the same time. */
+  readonly all: () => number
+  /** Connections of one address at the same time. */
+  readonly ofAddress: (address: string) => number
+  /** New connections per second. */
+  readonly rate: () => number
+}
+
+const SECOND_MS = 1000
+/** For how long a connection beyond the rate may have to wait; others are refused. */
+const MAX_DELAY_MS = 10_000
+
 export class Connections {
-  readonly #limit: () => number
+  readonly #limits: ConnectionLimits
+  readonly #clock: Clock
   readonly #open = new Set<Connection>()
+  /** Open, or about to be, by address. */
+  readonly #byAddress = new Map<string, number>()
+  /** When the next connection is due at the rate; the past while fewer come. */
+  #nextDueMs = 0
   #onEmpty: () => void = () => {}
 
-  /** `limit` is asked for each connection. */
-  constructor(limit: () => number) {
-    this.#limit = limit
+  constructor(limits: ConnectionLimits, clock: Clock) {
+    this.#limits = limits
+    this.#clock = clock
   }
 
   get size(): number {
     return this.#open.size
   }
 
-  get full(): boolean {
-    return this.#open.size >= this.#limit()
+  /** Which limit forbids one more connection of this address. */
+  refusal(address: string): Refusal | undefined {
+    if (this.#open.size >= this.#limits.all()) return 'max.connections'
+    const ofAddress = this.#byAddress.get(address) ?? 0
+    if (ofAddress >= this.#limits.ofAddress(address)) return 'max.connections.per.ip'
+    const waitMs = this.#nextDueMs - this.#clock.monotonicMs()
+    return waitMs > MAX_DELAY_MS ? 'max.connection.creation.rate' : undefined
+  }
+
+  /** Takes a new connection's turn; how long it must wait. A second's worth of them may come at once. */
+  turnMs(): number {
+    const nowMs = this.#clock.monotonicMs()
+    const waitMs = Math.max(this.#nextDueMs - nowMs, 0)
+    this.#nextDueMs = Math.max(this.#nextDueMs, nowMs - SECOND_MS) + SECOND_MS / this.#limits.rate()
+    return waitMs
+  }
+
+  /** Counts an address's connection from when it was made; what it returns counts it as gone. */
+  count(address: string): () => void {
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1)
+    return () => {
+      const left = (this.#byAddress.get(address) ?? 0) - 1
+      if (left > 0) this.#byAddress.set(address, left)
+      else this.#byAddress.delete(address)
+    }
   }
 
   add(connection: Connection): void {
@@ -30,13 +77,13 @@ export class Connections {
   }
 
   /** Lets requests in process finish for up to `graceMs`, then closes whatever is left. */
-  async closeAll(graceMs: number, clock: Clock): Promise<void> {
+  async closeAll(graceMs: number): Promise<void> {
     if (this.#open.size === 0) return
     const emptied = new Promise<void>((resolve) => {
       this.#onEmpty = resolve
     })
     for (const connection of this.#open) connection.close()
-    const cancel = clock.after(graceMs, () => {
+    const cancel = this.#clock.after(graceMs, () => {
       for (const connection of this.#open) connection.destroy()
     })
     await emptied

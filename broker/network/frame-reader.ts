@@ -26,6 +26,11 @@ export class FrameReader {
     this.#maxBytes = maxBytes
   }
 
+  /** Bytes received of a frame that is not yet whole, its size included. */
+  get partBytes(): number {
+    return this.#size === -1 ? this.#prefixUsed : FRAME_PREFIX_BYTES + this.#used
+  }
+
   /** The frames that `chunk` completes. Throws MalformedFrameError on a size that is negative or too large. */
   push(chunk: Buffer): Buffer[] {
     const frames: Buffer[] = []

@@ -4,7 +4,8 @@ import type { ListenerConfig } from '../config/listeners.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { Connection, type Overlaps, type Serve } from './connection.ts'
-import type { Connections } from './connections.ts'
+import type { Connections, Refusal } from './connections.ts'
+import type { RequestMemory } from './request-memory.ts'
 
 /** The address cannot be listened on; the message says which, why, and which setting to change. */
 export class ListenError extends Error {
@@ -16,6 +17,7 @@ export interface ListenerOptions {
   readonly serve: Serve
   readonly overlaps?: Overlaps
   readonly connections: Connections
+  readonly memory: RequestMemory
   readonly backlog: number
   readonly maxFrameBytes: number
   readonly maxIdleMs: number
@@ -27,6 +29,8 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #server: Server
   #refusing = false
+  /** Accepted, and waiting for their turn. */
+  readonly #delayed = new Set<Socket>()
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -57,12 +61,27 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { config, connections } = this.#options
-    const clientHost = socket.remoteAddress
+    const { clock, connections } = this.#options
+    // An IPv4 address, where the listener serves both families, is written as one.
+    const clientHost = socket.remoteAddress?.replace(/^::ffff:/, '')
     // Without an address it is gone again already.
     if (clientHost === undefined) return void socket.destroy()
-    if (connections.full) return this.#refuse(socket, clientHost)
+    const refusal = connections.refusal(clientHost)
+    if (refusal !== undefined) return this.#refuse(socket, clientHost, refusal)
     this.#refusing = false
+    socket.once('close', connections.count(clientHost))
+    const waitMs = connections.turnMs()
+    if (waitMs === 0) return this.#serve(socket, clientHost)
+    this.#delayed.add(socket)
+    socket.on('error', () => socket.destroy())
+    clock.after(waitMs, () => {
+      this.#delayed.delete(socket)
+      if (!socket.destroyed) this.#serve(socket, clientHost)
+    })
+  }
+
+  #serve(socket: Socket, clientHost: string): void {
+    const { config, connections } = this.#options
     const connection = new Connection({
       ...this.#options,
       socket,
@@ -74,20 +93,18 @@ export class Listener {
   }
 
   /** Logs the first of a row only: whoever is refused tries again at once. */
-  #refuse(socket: Socket, clientHost: string): void {
+  #refuse(socket: Socket, clientHost: string, limit: Refusal): void {
     const { connections, logger } = this.#options
     socket.destroy()
     if (this.#refusing) return
     this.#refusing = true
-    logger.warn(
-      { client: clientHost, connections: connections.size },
-      'connections refused: max.connections is reached',
-    )
+    logger.warn({ client: clientHost, connections: connections.size, limit }, 'connections refused')
   }
 
   /** Accepts no more; open connections are `Connections`' business. */
   close(): void {
     this.#server.close()
+    for (const socket of this.#delayed) socket.destroy()
   }
 }
 

@@ -38,7 +38,7 @@ export const NETWORK_KEYS = {
   'queued.max.request.bytes': {
     type: 'long',
     default: -1,
-    doc: 'Bytes of all requests in process together; while they are reached, no connection is read. -1 leaves it to the broker to choose.',
+    doc: 'Bytes of all requests that have been received, in whole or in part, and not answered. Beyond it, connections with half a request wait in line. -1 stands for 256 MiB; it is never less than socket.request.max.bytes.',
   },
   'connections.max.idle.ms': {
     type: 'long',

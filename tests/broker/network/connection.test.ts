@@ -5,6 +5,7 @@ import {
   type Overlaps,
   type Serve,
 } from '../../../broker/network/connection.ts'
+import { RequestMemory } from '../../../broker/network/request-memory.ts'
 import { MalformedFrameError } from '../../../broker/protocol/reader.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -43,6 +44,7 @@ function connect(
     listener: 'PLAINTEXT',
     serve,
     maxFrameBytes: options.maxFrameBytes ?? 1000,
+    memory: new RequestMemory(1_000_000, clock),
     maxIdleMs: options.maxIdleMs ?? -1,
     ...(options.overlaps === undefined ? {} : { overlaps: options.overlaps }),
     clock,
@@ -149,6 +151,7 @@ describe('a connection', () => {
         return Promise.resolve([Buffer.alloc(100)])
       },
       maxFrameBytes: 1000,
+      memory: new RequestMemory(1_000_000, new ManualClock()),
       maxIdleMs: -1,
       clock: new ManualClock(),
       logger: silentLogger,
@@ -222,5 +225,31 @@ describe('a connection', () => {
     scene.hangUp()
     await waitUntil(scene.closed, 'it is closed')
     expect(served).toBe(1)
+  })
+
+  test('closes when the client does not read its answer for as long as it may be idle', async () => {
+    const [client, server] = duplexPair({ highWaterMark: 10 })
+    const clock = new ManualClock()
+    let closed = false
+    void new Connection({
+      socket: server,
+      clientHost: '127.0.0.1',
+      listener: 'PLAINTEXT',
+      serve: () => Promise.resolve([Buffer.alloc(100)]),
+      maxFrameBytes: 1000,
+      memory: new RequestMemory(1_000_000, clock),
+      maxIdleMs: 1000,
+      clock,
+      logger: silentLogger,
+      onClose: () => {
+        closed = true
+      },
+    })
+    client.write(framed('a'))
+    await waitUntil(() => server.writableNeedDrain, 'the answer waits')
+    clock.advance(999)
+    expect(server.destroyed).toBe(false)
+    clock.advance(1)
+    await waitUntil(() => closed, 'it is closed')
   })
 })

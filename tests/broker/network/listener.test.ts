@@ -1,13 +1,22 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { loadConfig } from '../../../broker/config/config.ts'
-import { Connections } from '../../../broker/network/connections.ts'
+import { type ConnectionLimits, Connections } from '../../../broker/network/connections.ts'
 import { Listener } from '../../../broker/network/listener.ts'
+import { RequestMemory } from '../../../broker/network/request-memory.ts'
 import { systemClock } from '../../../broker/runtime/clock.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 
-function listenerOn(address: string, connections = new Connections(() => 10)): Listener {
+function limited(limits: Partial<ConnectionLimits>): Connections {
+  return new Connections(
+    { all: () => 10, ofAddress: () => 10, rate: () => 1_000_000, ...limits },
+    systemClock,
+  )
+}
+
+function listenerOn(address: string, connections = limited({})): Listener {
   const { listeners } = loadConfig({
     'node.id': '1',
     'quorum.connect': 'a:1',
@@ -17,6 +26,7 @@ function listenerOn(address: string, connections = new Connections(() => 10)): L
     config: listeners[0]!,
     serve: () => Promise.resolve(null),
     connections,
+    memory: new RequestMemory(1_000_000, systemClock),
     backlog: 50,
     maxFrameBytes: 1000,
     maxIdleMs: -1,
@@ -53,7 +63,7 @@ describe('a listener', () => {
   })
 
   test('closes connections beyond max.connections, and takes new ones when others have gone', async () => {
-    const connections = new Connections(() => 2)
+    const connections = limited({ all: () => 2 })
     const listener = listenerOn('PLAINTEXT://127.0.0.1:0', connections)
     await listener.open()
     const open = () => connect({ host: '127.0.0.1', port: listener.port })
@@ -66,7 +76,36 @@ describe('a listener', () => {
     open()
     await waitUntil(() => connections.size === 2, 'another is open')
     listener.close()
-    await connections.closeAll(100, systemClock)
+    await connections.closeAll(100)
     expect(connections.size).toBe(0)
+  })
+
+  test('closes connections beyond those that one address may have', async () => {
+    const connections = limited({ ofAddress: (address) => (address === '127.0.0.1' ? 2 : 10) })
+    const listener = listenerOn('PLAINTEXT://127.0.0.1:0', connections)
+    await listener.open()
+    const open = (localAddress: string) => connect({ host: '127.0.0.1', port: listener.port, localAddress })
+    const [first] = [open('127.0.0.1'), open('127.0.0.1')]
+    await waitUntil(() => connections.size === 2, 'two are open')
+    await once(open('127.0.0.1').resume(), 'close')
+    open('127.0.0.5')
+    await waitUntil(() => connections.size === 3, 'another address is served')
+    first.destroy()
+    await waitUntil(() => connections.size === 2, 'one has gone')
+    open('127.0.0.1')
+    await waitUntil(() => connections.size === 3, 'another of the same address is served')
+    listener.close()
+    await connections.closeAll(100)
+  })
+
+  test('lets connections wait that come faster than they may, and refuses what would wait long', async () => {
+    const clock = new ManualClock()
+    const connections = new Connections({ all: () => 100, ofAddress: () => 100, rate: () => 2 }, clock)
+    const waits = Array.from({ length: 23 }, () => connections.turnMs())
+    expect(waits.slice(0, 6)).toEqual([0, 0, 0, 500, 1000, 1500])
+    expect(waits.at(-1)).toBe(10_000)
+    expect(connections.refusal('127.0.0.1')).toBe('max.connection.creation.rate')
+    clock.advance(5000)
+    expect(connections.refusal('127.0.0.1')).toBeUndefined()
   })
 })

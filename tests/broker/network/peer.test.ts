@@ -3,6 +3,7 @@ import { createDispatch } from '../../../broker/dispatch.ts'
 import type { BrokerParts } from '../../../broker/handlers/context.ts'
 import { Connection, type Serve } from '../../../broker/network/connection.ts'
 import { Peer, PeerUnavailableError } from '../../../broker/network/peer.ts'
+import { RequestMemory } from '../../../broker/network/request-memory.ts'
 import { ApiVersions } from '../../../broker/protocol/apis/api-versions.ts'
 import { systemClock } from '../../../broker/runtime/clock.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
@@ -29,6 +30,7 @@ async function listen(serve: Serve = dispatch, port = 0): Promise<Other> {
       listener: 'PLAINTEXT',
       serve,
       maxFrameBytes: 1000,
+      memory: new RequestMemory(1_000_000, systemClock),
       maxIdleMs: -1,
       clock: systemClock,
       logger: silentLogger,
