@@ -110,7 +110,7 @@ export class RequestMemory {
   #exempt: MemoryAccount | undefined
   /** Answers that clients have not read, the oldest first. */
   readonly #answers = new Map<MemoryAccount, UnreadAnswer>()
-  #cancelCheck: (() => void) | undefined
+  #checksRates = false
   #cancelAnswerCheck: (() => void) | undefined
 
   /** `budgetBytes`: for requests, and once more for answers. */
@@ -149,7 +149,7 @@ export class RequestMemory {
       account.bytesThisSecond = 0
       account.secondsRead = -1
       this.#reading.add(account)
-      this.#cancelCheck ??= this.#clock.after(SECOND_MS, () => this.#checkRates())
+      this.#checkRatesInASecond()
       if (account !== asking) account.user.readOn()
     }
   }
@@ -167,11 +167,17 @@ export class RequestMemory {
     if (this.#waiting.size > 0) this.#admit()
   }
 
+  #checkRatesInASecond(): void {
+    if (this.#checksRates) return
+    this.#checksRates = true
+    this.#clock.after(SECOND_MS, () => this.#checkRates())
+  }
+
   #checkRates(): void {
     const tooSlow = [...this.#reading].filter((account) => this.#isTooSlow(account))
     for (const { user } of tooSlow) user.evict('its request comes too slowly')
-    this.#cancelCheck =
-      this.#reading.size > 0 ? this.#clock.after(SECOND_MS, () => this.#checkRates()) : undefined
+    this.#checksRates = false
+    if (this.#reading.size > 0) this.#checkRatesInASecond()
   }
 
   /** Called once a second. What came before the first whole second counts for nothing. */

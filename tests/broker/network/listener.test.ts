@@ -96,6 +96,7 @@ describe('a listener', () => {
     await waitUntil(() => connections.size === 3, 'another of the same address is served')
     listener.close()
     await connections.closeAll(100)
+    expect(connections.size).toBe(0)
   })
 
   test('lets connections wait that come faster than they may, and refuses what would wait long', async () => {
