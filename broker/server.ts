@@ -13,6 +13,7 @@ import { GroupCoordinator } from './coordinator/group-coordinator.ts'
 import { createDispatch, overlaps } from './dispatch.ts'
 import type { BrokerParts } from './handlers/context.ts'
 import { DepartedBrokers } from './handlers/departed-brokers.ts'
+import { FetchSessions } from './handlers/fetch-sessions.ts'
 import { ProducerIds } from './handlers/producer-ids.ts'
 import { TopicCreator } from './handlers/topic-creator.ts'
 import { ClusterMetadata } from './metadata/cluster-metadata.ts'
@@ -204,6 +205,7 @@ export class BrokerServer {
       groups,
       topics,
       producerIds: new ProducerIds(metadata),
+      fetchSessions: new FetchSessions({ config, clock, random }),
     }
   }
 

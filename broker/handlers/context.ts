@@ -10,6 +10,7 @@ import type { ReplicaManager } from '../replication/replica-manager.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { DepartedBrokers } from './departed-brokers.ts'
+import type { FetchSessions } from './fetch-sessions.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { TopicCreator } from './topic-creator.ts'
 
@@ -24,6 +25,7 @@ export interface BrokerParts {
   readonly departed: DepartedBrokers
   readonly replicas: ReplicaManager
   readonly groups: GroupCoordinator
+  readonly fetchSessions: FetchSessions
   readonly topics: TopicCreator
   readonly producerIds: ProducerIds
 }

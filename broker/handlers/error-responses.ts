@@ -63,8 +63,8 @@ export const fetch: Fail<typeof Fetch> = (request, error) => ({
       partitionIndex: partition,
       errorCode: error.code,
       highWatermark: -1,
-      abortedTransactions: null,
-      records: null,
+      abortedTransactions: [],
+      records: Buffer.alloc(0),
     })),
   })),
 })

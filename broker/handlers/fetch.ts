@@ -1,63 +1,71 @@
 /**
- * Fetch: record batches as they lie in the log, to consumers (up to the high watermark) and to followers (up
- * to the end). Waits up to maxWaitMs for minBytes. The first batch is sent whole even when it is larger than
- * every limit, so that no reader is ever stuck.
+ * Fetch: record batches as they lie in the log, to consumers (up to the high watermark, or to the last stable offset
+ * with read_committed) and to followers (up to the end).
  *
- * Sessions (v7, KIP-227) are optional for a broker and never made here: every answer has the session id 0. v9
- * checks the leader epoch, v12 tells a reader whose log has parted from this one (KIP-595), v13 names topics
- * by id (KIP-516), v16 tells where the leader is (KIP-951).
+ *   begin    which partitions: those of the request, or of its session (fetch-sessions.ts)
+ *   read     up to the limits of the request (fetch-read.ts)
+ *   wait     up to maxWaitMs for minBytes, then read once more (fetch-wait.ts)
+ *   answer   all partitions, or those of which the session has something to tell
+ *
+ * v7 adds sessions (KIP-227), v9 checks the leader epoch, v12 tells a reader whose log has parted from this one
+ * (KIP-595), v13 names topics by id (KIP-516), v16 tells where the leader is (KIP-951).
  */
 import type { Fetch } from '../protocol/apis/fetch.ts'
 import { errorCode, KafkaError } from '../protocol/errors.ts'
 import type { RequestOf, ResponseOf } from '../protocol/schema.ts'
 import type { FetchingReplica } from '../replication/leadership.ts'
-import type { FetchedRecords, Partition } from '../replication/partition.ts'
-import { type ByteSource, waitForBytes } from '../replication/waiters.ts'
+import type { FetchedRecords } from '../replication/partition.ts'
 import type { Handler, RequestContext } from './context.ts'
-import { toKafkaError } from './each-partition.ts'
+import { type FetchOutcome, type FetchReader, type PartitionRefusal, readAll } from './fetch-read.ts'
+import type { FetchRound, FetchTarget } from './fetch-sessions.ts'
+import { waitForMore } from './fetch-wait.ts'
 import { leaderEndpoints, leaderHint, type LeaderHint } from './leader-hint.ts'
 
 type Request = RequestOf<typeof Fetch>
 type Response = ResponseOf<typeof Fetch>
-type PartitionResponse = Response['responses'][number]['partitions'][number]
+type TopicResponse = Response['responses'][number]
+type PartitionResponse = TopicResponse['partitions'][number]
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
+const FIRST_VERSION_WITH_LEADER_HINTS = 16
 const READ_COMMITTED = 1
 const NO_RECORDS = Buffer.alloc(0)
 
-/** One partition that is asked for, in the order of the request. */
-interface Target {
-  /** undefined: there is no topic with that id. */
-  readonly topic: string | undefined
-  readonly topicId: string
-  readonly request: Request['topics'][number]['partitions'][number]
-}
-
-type Outcome =
-  | { readonly partition: Partition; readonly leaderEpoch: number; readonly read: FetchedRecords }
-  | { readonly error: KafkaError }
-
 export const fetch: Handler<typeof Fetch> = async (request, context) => {
-  if (request.sessionId !== 0 && request.sessionEpoch > 0) {
-    return { throttleTimeMs: 0, errorCode: errorCode('FETCH_SESSION_ID_NOT_FOUND'), responses: [] }
-  }
-  const replica = fetchingReplica(request)
-  if (replica !== undefined && isStale(replica, context)) {
+  const reader = readerOf(request, context)
+  if (reader.replica !== undefined && isStale(reader.replica, context)) {
     return { throttleTimeMs: 0, errorCode: errorCode('STALE_BROKER_EPOCH'), responses: [] }
   }
-  const targets = resolve(request, context)
-  let outcomes = readAll(targets, request, replica, context)
-  const waitsFor = missingBytes(outcomes, request)
-  if (waitsFor > 0) {
-    await waitForBytes(sources(targets, outcomes, replica, waitsFor), {
-      missingBytes: waitsFor,
-      maxWaitMs: request.maxWaitMs,
-      clock: context.clock,
-      signal: context.signal,
+  try {
+    const round = context.fetchSessions.begin(request, {
+      byId: context.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS,
+      isFollower: reader.replica !== undefined,
     })
-    outcomes = readAll(targets, request, replica, context)
+    let outcomes = readAll(round.targets, reader, context)
+    if (await waitForMore(round.targets, outcomes, request, reader, context)) {
+      outcomes = readAll(round.targets, reader, context)
+    }
+    return answer(round, outcomes, context)
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    return { throttleTimeMs: 0, errorCode: error.code, responses: [] }
   }
-  return answer(request, targets, outcomes, context)
+}
+
+function readerOf(request: Request, context: RequestContext): FetchReader {
+  const { isolationLevel } = request
+  if (isolationLevel !== 0 && isolationLevel !== READ_COMMITTED) {
+    throw new KafkaError(
+      'INVALID_REQUEST',
+      `the isolation level ${isolationLevel} is neither 0 (read_uncommitted) nor 1 (read_committed)`,
+    )
+  }
+  const replica = fetchingReplica(request)
+  return {
+    replica,
+    readCommitted: isolationLevel === READ_COMMITTED && replica === undefined,
+    maxBytes: Math.min(request.maxBytes, context.config.get('fetch.max.bytes')),
+  }
 }
 
 /** The follower that asks; undefined for a consumer. */
@@ -73,158 +81,69 @@ function isStale(replica: FetchingReplica, context: RequestContext): boolean {
   return replica.brokerEpoch !== -1 && present !== undefined && replica.brokerEpoch < present
 }
 
-function resolve(request: Request, context: RequestContext): Target[] {
-  const byId = context.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
-  return request.topics.flatMap(({ topic, topicId, partitions }) =>
-    partitions.map((partition) => ({
-      topic: byId ? context.metadata.image.topicNames.get(topicId) : topic,
-      topicId,
-      request: partition,
-    })),
-  )
-}
-
-/**
- * Reads the partitions in the order of the request, each within its own limit and what is left of the whole.
- */
-function readAll(
-  targets: readonly Target[],
-  request: Request,
-  replica: FetchingReplica | undefined,
-  context: RequestContext,
-): Outcome[] {
-  let left = Math.min(request.maxBytes, context.config.get('fetch.max.bytes'))
-  let isFirst = true
-  return targets.map((target) => {
-    const limits = {
-      maxBytes: Math.max(0, Math.min(target.request.partitionMaxBytes, left)),
-      minOneBatch: isFirst,
-    }
-    const outcome = readOne(target, limits, replica, context)
-    if ('read' in outcome && outcome.read.sizeBytes > 0) {
-      left -= outcome.read.sizeBytes
-      isFirst = false
-    }
-    return outcome
-  })
-}
-
-function readOne(
-  target: Target,
-  limits: { maxBytes: number; minOneBatch: boolean },
-  replica: FetchingReplica | undefined,
-  context: RequestContext,
-): Outcome {
-  const { topic, topicId, request } = target
-  try {
-    if (topic === undefined) {
-      throw new KafkaError('UNKNOWN_TOPIC_ID', `the cluster has no topic with the id ${topicId}`)
-    }
-    const partition = context.replicas.leader(topic, request.partition, request.currentLeaderEpoch)
-    const read = partition.fetch({
-      offset: request.fetchOffset,
-      lastFetchedEpoch: request.lastFetchedEpoch,
-      replica,
-      ...limits,
-    })
-    return { partition, leaderEpoch: partition.leaderEpoch, read }
-  } catch (error) {
-    const fields = { topic: topic ?? topicId, partition: request.partition }
-    return { error: toKafkaError(error, context.logger, fields) }
-  }
-}
-
-/** How many bytes to wait for; 0 when the answer should go at once. */
-function missingBytes(outcomes: readonly Outcome[], request: Request): number {
-  if (request.maxWaitMs <= 0 || outcomes.length === 0) return 0
-  let bytes = 0
-  for (const outcome of outcomes) {
-    if ('error' in outcome || outcome.read.divergingEpoch !== undefined) return 0
-    bytes += outcome.read.sizeBytes
-  }
-  return Math.min(request.minBytes, request.maxBytes) - bytes
-}
-
-/** Each partition as the long poll sees it: how many bytes became readable beyond what was there at first. */
-function sources(
-  targets: readonly Target[],
-  outcomes: readonly Outcome[],
-  replica: FetchingReplica | undefined,
-  waitsFor: number,
-): ByteSource[] {
-  return outcomes.flatMap((outcome, position): ByteSource[] => {
-    if ('error' in outcome) return []
-    const { partition, leaderEpoch, read } = outcome
-    const { fetchOffset, partitionMaxBytes } = targets[position]!.request
-    let from = Math.max(fetchOffset, partition.readableEnd(replica))
-    let left = partitionMaxBytes - read.sizeBytes
-    const newBytes = (): number | 'changed' => {
-      if (!partition.isLeader || partition.leaderEpoch !== leaderEpoch) return 'changed'
-      const end = partition.readableEnd(replica)
-      if (end <= from || left <= 0) return 0
-      if (waitsFor === 1) return 1
-      const bytes = bytesBetween(partition, from, end, left)
-      if (bytes !== 'changed') left -= bytes
-      from = end
-      return bytes
-    }
-    return [{ subscribe: (listener) => partition.subscribe(listener), newBytes }]
-  })
-}
-
-function bytesBetween(partition: Partition, from: number, end: number, maxBytes: number): number | 'changed' {
-  try {
-    return partition.log.read(from, maxBytes, { upTo: end, minOneBatch: true }).sizeBytes
-  } catch {
-    // Retention took the records away: reading once more gives the client the error that it needs.
-    return 'changed'
-  }
-}
-
-function answer(
-  request: Request,
-  targets: readonly Target[],
-  outcomes: readonly Outcome[],
-  context: RequestContext,
-): Response {
+/** Partitions of one topic that follow one another share an element, as they do in Apache Kafka's answers. */
+function answer(round: FetchRound, outcomes: readonly FetchOutcome[], context: RequestContext): Response {
   const leaderIds: number[] = []
-  let position = 0
-  const responses = request.topics.map(({ topic, topicId, partitions }) => ({
-    topic,
-    topicId,
-    partitions: partitions.map(({ partition }) => {
-      const outcome = outcomes[position]!
-      const name = targets[position]!.topic
-      position += 1
-      if ('read' in outcome) return found(partition, outcome.read, request.isolationLevel)
-      const hint = name === undefined ? undefined : leaderHint(outcome.error, name, partition, context)
-      if (hint !== undefined) leaderIds.push(hint.leaderId)
-      return refused(partition, outcome.error, hint)
-    }),
-  }))
-  return { throttleTimeMs: 0, errorCode: 0, responses, nodeEndpoints: leaderEndpoints(leaderIds, context) }
+  const responses: (TopicResponse & { readonly partitions: PartitionResponse[] })[] = []
+  round.targets.forEach((target, position) => {
+    const outcome = outcomes[position]!
+    const partition = answerPartition(target, outcome, leaderIds, context)
+    const sizeBytes = 'read' in outcome ? outcome.read.sizeBytes : 0
+    if (!round.tell(target, partition, sizeBytes)) return
+    const { topic, topicId } = target
+    const last = responses.at(-1)
+    if (last?.topic === topic && last.topicId === topicId) last.partitions.push(partition)
+    else responses.push({ topic, topicId, partitions: [partition] })
+  })
+  const nodeEndpoints = leaderEndpoints(leaderIds, context)
+  return { throttleTimeMs: 0, errorCode: 0, sessionId: round.end(), responses, nodeEndpoints }
 }
 
-function found(partitionIndex: number, read: FetchedRecords, isolationLevel: number): PartitionResponse {
+function answerPartition(
+  { asked }: FetchTarget,
+  outcome: FetchOutcome,
+  leaderIds: number[],
+  context: RequestContext,
+): PartitionResponse {
+  if ('read' in outcome) return found(asked.partition, outcome.read)
+  const hint = hintOf(outcome, asked.partition, context)
+  if (hint !== undefined) leaderIds.push(hint.leaderId)
+  return refused(asked.partition, outcome.error, hint)
+}
+
+function hintOf(
+  { error, topic }: PartitionRefusal,
+  index: number,
+  context: RequestContext,
+): LeaderHint | undefined {
+  if (context.apiVersion < FIRST_VERSION_WITH_LEADER_HINTS || topic === undefined) return undefined
+  return leaderHint(error, topic, index, context)
+}
+
+function found(partitionIndex: number, read: FetchedRecords): PartitionResponse {
+  const { highWatermark, lastStableOffset, logStartOffset, divergingEpoch, records } = read
+  const abortedTransactions = read.abortedTransactions ?? null
   return {
     partitionIndex,
     errorCode: 0,
-    highWatermark: read.highWatermark,
-    lastStableOffset: read.lastStableOffset,
-    logStartOffset: read.logStartOffset,
-    ...(read.divergingEpoch === undefined ? {} : { divergingEpoch: read.divergingEpoch }),
-    abortedTransactions: isolationLevel === READ_COMMITTED ? [] : null,
-    records: read.records,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    divergingEpoch,
+    abortedTransactions,
+    records,
   }
 }
 
+/** Apache Kafka has an empty list of transactions beside topics and partitions that it does not know. */
 function refused(partitionIndex: number, error: KafkaError, hint: LeaderHint | undefined): PartitionResponse {
+  const isUnknown = error.error === 'UNKNOWN_TOPIC_OR_PARTITION' || error.error === 'UNKNOWN_TOPIC_ID'
   return {
     partitionIndex,
     errorCode: error.code,
     highWatermark: -1,
-    abortedTransactions: null,
-    ...(hint === undefined ? {} : { currentLeader: hint }),
+    currentLeader: hint,
+    abortedTransactions: isUnknown ? [] : null,
     records: NO_RECORDS,
   }
 }

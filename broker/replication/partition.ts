@@ -62,11 +62,16 @@ export interface FetchedRecords {
   readonly highWatermark: number
   readonly lastStableOffset: number
   readonly logStartOffset: number
+  /** Where there was nothing more to read. */
+  readonly readableEnd: number
   /** Set when the reader's log has parted from this one: where its last epoch ended here. */
   readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | undefined
   /** Whose records among these a reader of committed ones must skip; undefined for other readers. */
   readonly abortedTransactions: readonly AbortedTransaction[] | undefined
 }
+
+/** One that watches many partitions is told which of them it is. */
+export type ProgressListener = (partition: Partition) => void
 
 const NO_RECORDS = Buffer.alloc(0)
 
@@ -79,7 +84,7 @@ export class Partition {
   readonly #options: PartitionOptions
   readonly #logger: Logger
   readonly #acks: OffsetWaiters
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<ProgressListener>()
   #role: Role = 'none'
   #state: PartitionImage | undefined
   /** There while this broker leads the partition. */
@@ -142,17 +147,17 @@ export class Partition {
     return Math.min(this.topicConfig.get('min.insync.replicas'), this.#state?.replicas.length ?? 1)
   }
 
-  /**
-   * Calls `listener` when the log or the high watermark has grown or the role has changed; the result
-   * unsubscribes.
-   */
-  subscribe(listener: () => void): () => void {
+  /** Calls `listener` when the log or the high watermark has grown or the role has changed. */
+  subscribe(listener: ProgressListener): void {
     this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+  }
+
+  unsubscribe(listener: ProgressListener): void {
+    this.#listeners.delete(listener)
   }
 
   #notify(): void {
-    for (const listener of this.#listeners) listener()
+    for (const listener of this.#listeners) listener(this)
   }
 
   /** Takes over what the quorum has decided. One call at a time. */
@@ -328,6 +333,7 @@ export class Partition {
       highWatermark: this.highWatermark,
       lastStableOffset: this.lastStableOffset,
       logStartOffset: this.log.logStartOffset,
+      readableEnd: upTo,
       divergingEpoch,
       abortedTransactions: request.readCommitted ? this.#abortedIn(read.records, request.offset) : undefined,
     }

@@ -130,7 +130,7 @@ export class ReplicaManager {
   }
 
   /**
-   * The partition, led by this broker, in the epoch that the asker knows (-1: it does not say).
+   * The partition, led by this broker, in the epoch that the asker knows (below 0: it does not say).
    * Throws UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH.
    */
   leader(topic: string, index: number, currentLeaderEpoch = -1): Partition {
@@ -149,7 +149,7 @@ export class ReplicaManager {
         `${leader} leads ${topic}-${index}, broker ${this.#options.brokerId} does not`,
       )
     }
-    if (currentLeaderEpoch !== -1) checkEpoch(partition, currentLeaderEpoch)
+    if (currentLeaderEpoch >= 0) checkEpoch(partition, currentLeaderEpoch)
     return partition
   }
 

@@ -69,40 +69,47 @@ export class OffsetWaiters {
   }
 }
 
-/** One partition of a long poll. */
-export interface ByteSource {
-  /** Calls `listener` after each change; the result unsubscribes it. */
-  subscribe(listener: () => void): () => void
-  /** Bytes that became readable since the last call, or 'changed' when the request must be looked at anew. */
-  newBytes(): number | 'changed'
+/** What a long poll waits for: it calls its listeners with itself after each change. */
+export interface Watchable<Self> {
+  subscribe(listener: (changed: Self) => void): void
+  unsubscribe(listener: (changed: Self) => void): void
+}
+
+export interface BytesWait<T> {
+  /** Bytes of `changed` that were not counted before, or 'other' when the request must be looked at anew. */
+  readonly newBytes: (changed: T) => number | 'other'
+  readonly missingBytes: number
+  readonly maxWaitMs: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
 }
 
 /**
- * Resolves as soon as the sources together have `missingBytes` more to read than at the start, or one of them
- * has changed otherwise, or `maxWaitMs` is over, or `signal` aborts.
+ * Resolves as soon as the watched together have `missingBytes` more to read, or one of them has changed otherwise, or
+ * `maxWaitMs` is over, or `signal` aborts. True when any of them has changed at all.
  */
-export function waitForBytes(
-  sources: readonly ByteSource[],
-  wait: { missingBytes: number; maxWaitMs: number; clock: Clock; signal: AbortSignal },
-): Promise<void> {
+export function waitForBytes<T extends Watchable<T>>(
+  watched: readonly T[],
+  wait: BytesWait<T>,
+): Promise<boolean> {
   return new Promise((resolve) => {
-    let missingBytes = wait.missingBytes
-    const cancellations: (() => void)[] = []
+    let { missingBytes } = wait
+    let hasChanged = false
+    const onChange = (changed: T): void => {
+      hasChanged = true
+      const bytes = wait.newBytes(changed)
+      if (bytes !== 'other') missingBytes -= bytes
+      if (bytes === 'other' || missingBytes <= 0) finish()
+    }
     const finish = (): void => {
-      for (const cancel of cancellations.splice(0)) cancel()
-      resolve()
+      cancelTimer()
+      wait.signal.removeEventListener('abort', finish)
+      for (const one of watched) one.unsubscribe(onChange)
+      resolve(hasChanged)
     }
-    if (wait.signal.aborted) return finish()
-    cancellations.push(wait.clock.after(wait.maxWaitMs, finish))
+    if (wait.signal.aborted) return resolve(false)
+    const cancelTimer = wait.clock.after(wait.maxWaitMs, finish)
     wait.signal.addEventListener('abort', finish, { once: true })
-    cancellations.push(() => wait.signal.removeEventListener('abort', finish))
-    for (const source of sources) {
-      const onProgress = (): void => {
-        const bytes = source.newBytes()
-        if (bytes !== 'changed') missingBytes -= bytes
-        if (bytes === 'changed' || missingBytes <= 0) finish()
-      }
-      cancellations.push(source.subscribe(onProgress))
-    }
+    for (const one of watched) one.subscribe(onChange)
   })
 }

@@ -9,6 +9,7 @@ import { type Config, loadConfig } from '../../broker/config/config.ts'
 import type { GroupCoordinator } from '../../broker/coordinator/group-coordinator.ts'
 import type { RequestContext } from '../../broker/handlers/context.ts'
 import type { DepartedBrokers } from '../../broker/handlers/departed-brokers.ts'
+import { FetchSessions } from '../../broker/handlers/fetch-sessions.ts'
 import type { ProducerIds } from '../../broker/handlers/producer-ids.ts'
 import { TopicCreator } from '../../broker/handlers/topic-creator.ts'
 import { ClusterMetadata } from '../../broker/metadata/cluster-metadata.ts'
@@ -39,6 +40,7 @@ export interface OneBrokerParts {
   readonly logs: LogManager
   readonly metadata: ClusterMetadata
   readonly replicas: ReplicaManager
+  readonly fetchSessions: FetchSessions
   /** Creates a topic of one replica and waits until it is led here. */
   createTopic(name: string, partitions?: number, configs?: Record<string, string>): Promise<TopicImage>
   partition(topic: string, index?: number): Partition
@@ -82,6 +84,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
   })
   replicas.start()
   const topics = new TopicCreator({ config, metadata, logger: silentLogger, random: () => 0 })
+  const fetchSessions = new FetchSessions({ config, clock: systemClock, random: Math.random })
   const gone = new AbortController()
 
   return {
@@ -89,6 +92,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
     logs,
     metadata,
     replicas,
+    fetchSessions,
     async createTopic(name, partitions = 1, configs = {}) {
       const topic = await metadata.createTopic({
         name,
@@ -112,6 +116,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
         metadata,
         replicas,
         topics,
+        fetchSessions,
         // The handlers under test have nothing to do with these.
         departed: {} as DepartedBrokers,
         groups: {} as GroupCoordinator,

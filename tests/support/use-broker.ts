@@ -47,6 +47,9 @@ export function useBroker(use: BrokerUse = {}): UsedBroker {
     get replicas() {
       return parts.replicas
     },
+    get fetchSessions() {
+      return parts.fetchSessions
+    },
     createTopic: (...args) => parts.createTopic(...args),
     partition: (...args) => parts.partition(...args),
     context: (...args) => parts.context(...args),

@@ -4,7 +4,9 @@ import type { Fetch } from '../../../broker/protocol/apis/fetch.ts'
 import { errorName } from '../../../broker/protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../broker/protocol/schema.ts'
 import { batchOfTexts, textsIn } from '../../support/records.ts'
+import { marker, producerBatch } from '../../support/transactions.ts'
 import { useBroker } from '../../support/use-broker.ts'
+import { waitUntil } from '../../support/wait-until.ts'
 
 type Request = RequestOf<typeof Fetch>
 type Asked = Partial<Request['topics'][number]['partitions'][number]>
@@ -156,7 +158,6 @@ describe('waiting', () => {
 
 test.each<[string, Asked, string]>([
   ['an offset beyond the end', { fetchOffset: 4 }, 'OFFSET_OUT_OF_RANGE'],
-  ['an older leader epoch', { currentLeaderEpoch: -2 }, 'FENCED_LEADER_EPOCH'],
   ['a newer leader epoch', { currentLeaderEpoch: 9 }, 'UNKNOWN_LEADER_EPOCH'],
   ['a partition that is not there', { partition: 5 }, 'UNKNOWN_TOPIC_OR_PARTITION'],
 ])('refuses %s', async (_case, asked, error) => {
@@ -178,22 +179,146 @@ test('finds topics by id from v13 on', async () => {
 })
 
 describe('sessions', () => {
-  test.each([
-    ['asks for one', 0, 0],
-    ['wants none', 0, -1],
-    ['ends one', 5, -1],
-  ])('a client that %s is served without', async (_case, sessionId, sessionEpoch) => {
+  const told = (response: Response): Record<string, string[]> =>
+    Object.fromEntries(
+      response.responses.flatMap(({ partitions }) =>
+        partitions.map(({ partitionIndex, records }) => [partitionIndex, textsIn(records)]),
+      ),
+    )
+
+  /** Begins a session with both partitions. */
+  async function begin(version = 12): Promise<number> {
+    const response = await ask(request([{}, {}], { sessionEpoch: 0 }), version)
+    expect(response.sessionId).toBeGreaterThan(0)
+    return response.sessionId!
+  }
+
+  /** Goes on with it: what is `asked` anew, by partition. */
+  function goOn(sessionId: number, sessionEpoch: number, asked: readonly Asked[] = []): Promise<Response> {
+    return ask(request(asked, { sessionId, sessionEpoch }))
+  }
+
+  test('a client that wants none gets none', async () => {
     await append(['a'])
-    const response = await ask(request([{}], { sessionId, sessionEpoch }))
-    expect(response.sessionId ?? 0).toBe(0)
-    expect(texts(response)).toEqual([['0:a']])
+    const response = await ask(request([{}]))
+    expect([response.sessionId, texts(response)]).toEqual([0, [['0:a']]])
+    expect(broker.fetchSessions.size).toBe(0)
   })
 
-  test('a client that goes on with one is told that there is none', async () => {
-    const response = await ask(request([{}], { sessionId: 5, sessionEpoch: 3 }))
-    expect([errorName(response.errorCode ?? 0), response.responses]).toEqual([
-      'FETCH_SESSION_ID_NOT_FOUND',
-      [],
+  test('the first answer has every partition, the next ones those with news only', async () => {
+    await append(['a'])
+    const sessionId = await begin()
+    expect(told(await goOn(sessionId, 1, [{ fetchOffset: 1 }]))).toEqual({})
+    await append(['b'], 1)
+    expect(told(await goOn(sessionId, 2))).toEqual({ 1: ['0:b'] })
+    expect(told(await goOn(sessionId, 3, [{ fetchOffset: 1 }, { fetchOffset: 1 }]))).toEqual({})
+  })
+
+  test('a partition whose start has moved is news', async () => {
+    await append(['a', 'b'])
+    const sessionId = await begin()
+    await goOn(sessionId, 1, [{ fetchOffset: 2 }])
+    await broker.partition('orders').log.raiseLogStartOffset(1)
+    const response = await goOn(sessionId, 2)
+    expect(partitionsOf(response)).toMatchObject([{ partitionIndex: 0, logStartOffset: 1, highWatermark: 2 }])
+    expect(told(await goOn(sessionId, 3))).toEqual({})
+  })
+
+  test('an error is told again and again, and its end once', async () => {
+    await append(['a'])
+    const sessionId = await begin()
+    for (const epoch of [1, 2]) {
+      const response = await goOn(sessionId, epoch, [{ fetchOffset: 99 }])
+      expect(errorsOf(response)).toEqual(['OFFSET_OUT_OF_RANGE'])
+    }
+    expect(told(await goOn(sessionId, 3, [{ fetchOffset: 1 }]))).toEqual({ 0: [] })
+    expect(told(await goOn(sessionId, 4))).toEqual({})
+  })
+
+  test('partitions are added and forgotten', async () => {
+    const { sessionId } = await ask(request([{}], { sessionEpoch: 0 }))
+    await append(['b'], 1)
+    expect(told(await goOn(sessionId!, 1, [{ partition: 1 }]))).toEqual({ 1: ['0:b'] })
+    const forgottenTopicsData = [{ topic: 'orders', topicId: ZERO_UUID, partitions: [1] }]
+    const response = await ask(request([], { sessionId: sessionId!, sessionEpoch: 2, forgottenTopicsData }))
+    expect([response.sessionId, told(response)]).toEqual([sessionId, {}])
+  })
+
+  test('a session without partitions ends', async () => {
+    const sessionId = await begin()
+    const forgottenTopicsData = [{ topic: 'orders', topicId: ZERO_UUID, partitions: [0, 1] }]
+    const response = await ask(request([], { sessionId, sessionEpoch: 1, forgottenTopicsData }))
+    expect([response.sessionId, broker.fetchSessions.size]).toEqual([0, 0])
+  })
+
+  test('whoever got records is read last the next time, so that the limit starves nobody', async () => {
+    for (const index of [0, 1]) {
+      await append(['x'.repeat(100)], index)
+      await append(['y'.repeat(100)], index)
+    }
+    const { sessionId } = await ask(request([{}, {}], { sessionEpoch: 0, maxBytes: 1 }))
+    const served: string[] = []
+    const offsets = [0, 0]
+    for (let epoch = 1; epoch <= 4; epoch += 1) {
+      const asked = offsets.map((fetchOffset) => ({ fetchOffset }))
+      const response = await ask(request(asked, { sessionId: sessionId!, sessionEpoch: epoch, maxBytes: 1 }))
+      for (const [index, records] of Object.entries(told(response))) {
+        if (records.length > 0) served.push(index)
+        offsets[Number(index)]! += records.length
+      }
+    }
+    expect(served).toEqual(['0', '1', '0', '1'])
+  })
+
+  test('a wait ends when any of its partitions has something', async () => {
+    const sessionId = await begin()
+    const asked = ask(request([], { sessionId, sessionEpoch: 1, maxWaitMs: 30_000 }))
+    await append(['b'], 1)
+    expect(told(await asked)).toEqual({ 1: ['0:b'] })
+  })
+
+  test('an answer with nothing at the end of the wait', async () => {
+    const sessionId = await begin()
+    const response = await ask(request([], { sessionId, sessionEpoch: 1, maxWaitMs: 20 }))
+    expect([response.sessionId, response.responses]).toEqual([sessionId, []])
+  })
+
+  test('a topic that is made anew under the same name is another one', async () => {
+    const { id } = broker.metadata.image.topics.get('orders')!
+    const asked = request([{}], { sessionEpoch: 0 })
+    const byId = { ...asked, topics: [{ ...asked.topics[0]!, topic: '', topicId: id }] }
+    const { sessionId } = await ask(byId, 13)
+    await broker.metadata.deleteTopic('orders', id)
+    await waitUntil(() => broker.replicas.partition('orders', 0) === undefined, 'the topic is gone')
+    expect(errorsOf(await ask(request([], { sessionId: sessionId!, sessionEpoch: 1 }), 13))).toEqual([
+      'UNKNOWN_TOPIC_OR_PARTITION',
+    ])
+    await broker.createTopic('orders')
+    expect(errorsOf(await ask(request([], { sessionId: sessionId!, sessionEpoch: 2 }), 13))).toEqual([
+      'INCONSISTENT_TOPIC_ID',
+    ])
+  })
+
+  test.each([
+    ['an id that nobody has', 1, 1, 12, 'FETCH_SESSION_ID_NOT_FOUND'],
+    ['an epoch that was used', 0, 1, 12, 'INVALID_FETCH_SESSION_EPOCH'],
+    ['an epoch to come', 0, 3, 12, 'INVALID_FETCH_SESSION_EPOCH'],
+    ['ids of topics after their names', 0, 2, 13, 'FETCH_SESSION_TOPIC_ID_ERROR'],
+  ])('%s is refused as a whole', async (_case, idOffset, sessionEpoch, version, error) => {
+    const sessionId = await begin()
+    await goOn(sessionId, 1)
+    const response = await ask(request([], { sessionId: sessionId + idOffset, sessionEpoch }), version)
+    expect([errorName(response.errorCode ?? 0), response.responses]).toEqual([error, []])
+  })
+
+  test('of two requests that go on from the same answer, the slower one is refused', async () => {
+    const sessionId = await begin()
+    const slow = ask(request([], { sessionId, sessionEpoch: 1, maxWaitMs: 30_000 }))
+    const quick = await ask(request([], { sessionId, sessionEpoch: 2 }))
+    await append(['a'])
+    expect([quick, await slow].map((response) => errorName(response.errorCode ?? 0))).toEqual([
+      'NONE',
+      'INVALID_FETCH_SESSION_EPOCH',
     ])
   })
 })
@@ -204,10 +329,61 @@ test('a request of an earlier life of a follower is refused', async () => {
   expect(errorName(response.errorCode ?? 0)).toBe('STALE_BROKER_EPOCH')
 })
 
-test('read_committed gets a list of aborted transactions, others none', async () => {
-  await append(['a'])
-  const aborted = async (isolationLevel: number): Promise<unknown> =>
-    partitionsOf(await ask(request([{}], { isolationLevel })))[0]!.abortedTransactions
-  expect(await aborted(1)).toEqual([])
-  expect(await aborted(0)).toBeNull()
+describe('read_committed', () => {
+  const tx = { producerId: 7, sequence: 0, isTransactional: true }
+
+  async function committed(fetchOffset = 0, more: Partial<Request> = {}): Promise<Response> {
+    return ask(request([{ fetchOffset }], { isolationLevel: 1, ...more }))
+  }
+
+  function end(outcome: 'commit' | 'abort'): Promise<unknown> {
+    const options = { acks: -1, timeoutMs: 1000, origin: 'coordinator' } as const
+    return broker.partition('orders').append(marker(outcome, { producerId: 7 }), options)
+  }
+
+  test('gets a list of aborted transactions, others none', async () => {
+    await append(['a'])
+    expect(partitionsOf(await committed())[0]!.abortedTransactions).toEqual([])
+    expect(partitionsOf(await ask(request([{}])))[0]!.abortedTransactions).toBeNull()
+  })
+
+  test('reads up to the first transaction that is undecided, and others up to the end', async () => {
+    await append(['a'])
+    await broker.append('orders', producerBatch(['b'], tx))
+    await append(['c'])
+    const response = await committed()
+    expect(texts(response)).toEqual([['0:a']])
+    expect(partitionsOf(response)[0]).toMatchObject({ highWatermark: 3, lastStableOffset: 1 })
+    expect(texts(await ask(request([{}])))).toEqual([['0:a', '1:b', '2:c']])
+  })
+
+  test('is told which of the records were aborted', async () => {
+    await append(['a'])
+    await broker.append('orders', producerBatch(['b'], tx))
+    await end('abort')
+    const response = await committed()
+    expect(partitionsOf(response)[0]).toMatchObject({
+      lastStableOffset: 3,
+      abortedTransactions: [{ producerId: 7, firstOffset: 1 }],
+    })
+    expect(partitionsOf(await committed(3))[0]!.abortedTransactions).toEqual([])
+  })
+
+  test('a wait ends when a transaction is decided, not before', async () => {
+    await broker.append('orders', producerBatch(['b'], tx))
+    let isAnswered = false
+    const asked = committed(0, { maxWaitMs: 30_000 }).then((response) => {
+      isAnswered = true
+      return response
+    })
+    await append(['c'])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isAnswered).toBe(false)
+    await end('commit')
+    expect(partitionsOf(await asked)[0]!.records).not.toHaveLength(0)
+  })
+
+  test('an isolation level that does not exist is refused', async () => {
+    await expect(committed(0, { isolationLevel: 9 })).rejects.toThrow('isolation level 9')
+  })
 })

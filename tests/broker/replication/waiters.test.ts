@@ -1,5 +1,5 @@
 import { KafkaError } from '../../../broker/protocol/errors.ts'
-import { type ByteSource, OffsetWaiters, waitForBytes } from '../../../broker/replication/waiters.ts'
+import { OffsetWaiters, waitForBytes, type Watchable } from '../../../broker/replication/waiters.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 const timedOut = (): KafkaError => new KafkaError('REQUEST_TIMED_OUT')
@@ -68,29 +68,26 @@ describe('waiting for an offset', () => {
   })
 })
 
-/** A source whose bytes the test adds. */
-class TestSource implements ByteSource {
-  readonly #listeners = new Set<() => void>()
-  #bytes: number | 'changed' = 0
+/** What is waited for; the test says what has come. */
+class TestSource implements Watchable<TestSource> {
+  readonly #listeners = new Set<(changed: TestSource) => void>()
+  newBytes: number | 'other' = 0
 
   get listeners(): number {
     return this.#listeners.size
   }
 
-  subscribe(listener: () => void): () => void {
+  subscribe(listener: (changed: TestSource) => void): void {
     this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
   }
 
-  newBytes(): number | 'changed' {
-    const bytes = this.#bytes
-    this.#bytes = 0
-    return bytes
+  unsubscribe(listener: (changed: TestSource) => void): void {
+    this.#listeners.delete(listener)
   }
 
-  add(bytes: number | 'changed'): void {
-    this.#bytes = bytes
-    for (const listener of this.#listeners) listener()
+  add(bytes: number | 'other'): void {
+    this.newBytes = bytes
+    for (const listener of this.#listeners) listener(this)
   }
 }
 
@@ -99,52 +96,62 @@ describe('waiting for bytes', () => {
     clock: ManualClock
     abort: AbortController
     sources: TestSource[]
-    isDone: () => Promise<boolean>
+    /** undefined while it waits; then whether anything has changed. */
+    result: () => Promise<boolean | undefined>
   } {
     const clock = new ManualClock()
     const abort = new AbortController()
     const sources = [new TestSource(), new TestSource()]
-    let done = false
-    void waitForBytes(sources, { missingBytes, maxWaitMs: 500, clock, signal: abort.signal }).then(() => {
-      done = true
+    let hasChanged: boolean | undefined
+    const newBytes = (changed: TestSource): number | 'other' => changed.newBytes
+    const wait = { newBytes, missingBytes, maxWaitMs: 500, clock, signal: abort.signal }
+    void waitForBytes(sources, wait).then((result) => {
+      hasChanged = result
     })
-    const isDone = async (): Promise<boolean> => {
+    const result = async (): Promise<boolean | undefined> => {
       await settle()
-      return done
+      return hasChanged
     }
-    return { clock, abort, sources, isDone }
+    return { clock, abort, sources, result }
   }
 
   test('ends exactly when the sources together have enough', async () => {
-    const { clock, sources, isDone } = start(100)
+    const { clock, sources, result } = start(100)
     sources[0]!.add(60)
     sources[1]!.add(39)
-    expect(await isDone()).toBe(false)
+    expect(await result()).toBeUndefined()
     sources[0]!.add(1)
-    expect(await isDone()).toBe(true)
+    expect(await result()).toBe(true)
     expect(sources.map((source) => source.listeners)).toEqual([0, 0])
     expect(clock.pending).toBe(0)
   })
 
   test('ends when a source has changed otherwise', async () => {
-    const { sources, isDone } = start(100)
-    sources[1]!.add('changed')
-    expect(await isDone()).toBe(true)
+    const { sources, result } = start(100)
+    sources[1]!.add('other')
+    expect(await result()).toBe(true)
   })
 
-  test('ends at its deadline', async () => {
-    const { clock, sources, isDone } = start(100)
+  test('ends at its deadline, and tells that nothing has changed', async () => {
+    const { clock, sources, result } = start(100)
     clock.advance(499)
-    expect(await isDone()).toBe(false)
+    expect(await result()).toBeUndefined()
     clock.advance(1)
-    expect(await isDone()).toBe(true)
+    expect(await result()).toBe(false)
     expect(sources.map((source) => source.listeners)).toEqual([0, 0])
   })
 
+  test('tells at its deadline of a change that was too small', async () => {
+    const { clock, sources, result } = start(100)
+    sources[0]!.add(0)
+    clock.advance(500)
+    expect(await result()).toBe(true)
+  })
+
   test('ends when the client has gone', async () => {
-    const { clock, abort, isDone } = start(100)
+    const { clock, abort, result } = start(100)
     abort.abort()
-    expect(await isDone()).toBe(true)
+    expect(await result()).toBe(false)
     expect(clock.pending).toBe(0)
   })
 })

@@ -1,9 +1,11 @@
 /** Fetch. */
 import { Fetch } from '../../../broker/protocol/apis/fetch.ts'
+import { CreateTopics } from '../../../broker/protocol/apis/create-topics.ts'
+import { DeleteTopics } from '../../../broker/protocol/apis/delete-topics.ts'
 import { Produce } from '../../../broker/protocol/apis/produce.ts'
 import type { RequestToSend } from '../../../broker/protocol/schema.ts'
 import { batchOfTexts } from '../../support/records.ts'
-import { type Area, ask, type Step } from '../case.ts'
+import { type Area, ask, eventually, type Step } from '../case.ts'
 
 const T0 = 1_700_000_000_000
 const UNKNOWN_ID = 'ABEiM0RVZneImaq7zN3u_w'
@@ -36,6 +38,25 @@ function byId(id: string | null, partitions: readonly Partition[]): Step {
   }))
 }
 
+/** A request of the session that the last answer with a session was of. */
+function goOn(
+  sessionEpoch: number,
+  partitions: readonly Partition[] = [],
+  more: Partial<Request> & { readonly version?: number } = {},
+): Step {
+  const { version = 12, ...rest } = more
+  return ask(Fetch, version, (scene) => ({
+    maxWaitMs: 0,
+    minBytes: 1,
+    sessionId: scene.sessionId,
+    sessionEpoch,
+    topics: partitions.length === 0 ? [] : [{ topic: 'read', partitions: [...partitions] }],
+    ...rest,
+  }))
+}
+
+const begin = fetchFrom([partition(0, 0), partition(1, 0)], { sessionEpoch: 0 })
+
 const write = ask(Produce, 9, {
   acks: -1,
   timeoutMs: 5000,
@@ -49,7 +70,7 @@ const write = ask(Produce, 9, {
 
 export const fetch: Area = {
   name: 'fetch',
-  topics: { read: { partitions: 2 } },
+  topics: { read: { partitions: 2 }, replaced: {} },
   prepare: [write, write, write],
   cases: {
     'from the start': fetchFrom([partition(0, 0)]),
@@ -106,6 +127,90 @@ export const fetch: Area = {
       sessionId: 12345,
       sessionEpoch: -1,
     }),
+    'a session of which nothing changes': [begin, goOn(1, [partition(0, 9)]), goOn(2)],
+    'a session with records to read': [
+      begin,
+      goOn(1, [partition(0, 3)]),
+      goOn(2),
+      goOn(3, [partition(0, 9)]),
+      goOn(4),
+    ],
+    'a session in small answers': [
+      fetchFrom([partition(0, 0), partition(1, 0)], { sessionEpoch: 0, maxBytes: 1 }),
+      goOn(1, [partition(0, 3)], { maxBytes: 1 }),
+      goOn(2, [partition(0, 6)], { maxBytes: 1 }),
+    ],
+    'a session with an error in it': [
+      fetchFrom([partition(0, 50), partition(1, 0)], { sessionEpoch: 0 }),
+      goOn(1),
+      goOn(2),
+      goOn(3, [partition(0, 9)]),
+      goOn(4),
+    ],
+    'a session with an unknown partition': [
+      fetchFrom([partition(0, 9), partition(7, 0)], { sessionEpoch: 0 }),
+      goOn(1),
+      goOn(2),
+    ],
+    'a session with an unknown topic': [
+      fetchFrom([partition(0, 0)], { sessionEpoch: 0, topic: 'nowhere' }),
+      goOn(1),
+    ],
+    'a session to which a partition is added': [
+      fetchFrom([partition(0, 9)], { sessionEpoch: 0 }),
+      goOn(1, [partition(1, 0)]),
+      goOn(2),
+    ],
+    'a session that forgets a partition': [
+      begin,
+      goOn(1, [partition(0, 0)], { forgottenTopicsData: [{ topic: 'read', partitions: [0] }] }),
+      goOn(2),
+    ],
+    'a session that forgets what it does not have': [
+      begin,
+      goOn(1, [partition(0, 9)], { forgottenTopicsData: [{ topic: 'nowhere', partitions: [3] }] }),
+    ],
+    'a session that forgets everything': [
+      begin,
+      goOn(1, [], { forgottenTopicsData: [{ topic: 'read', partitions: [0, 1] }] }),
+      goOn(2),
+    ],
+    'a session without partitions': [fetchFrom([], { sessionEpoch: 0, topics: [] })],
+    'an epoch that a session has used': [begin, goOn(1), goOn(1)],
+    'an epoch that a session has not reached': [begin, goOn(2), goOn(1)],
+    'a negative epoch of a session': [begin, goOn(-5)],
+    'a session that begins anew': [begin, goOn(0, [partition(1, 0)]), goOn(1)],
+    'a session that ends': [begin, goOn(-1, [partition(0, 3)]), goOn(1)],
+    'a session by name that goes on by id': [begin, goOn(1, [], { version: 13 })],
+    'a session by id': [
+      ask(Fetch, 15, (scene) => ({
+        maxWaitMs: 0,
+        minBytes: 1,
+        sessionEpoch: 0,
+        topics: [
+          { topicId: scene.topicId('read'), partitions: [partition(0, 9)] },
+          { topicId: UNKNOWN_ID, partitions: [partition(0, 0)] },
+        ],
+      })),
+      goOn(1, [], { version: 15 }),
+      goOn(2, [], { version: 15 }),
+      goOn(3, [], { version: 12 }),
+    ],
+    'a session whose topic is made anew': [
+      eventually(fetchFrom([partition(0, 0)], { version: 9, topic: 'replaced' })),
+      ask(Fetch, 15, (scene) => ({
+        maxWaitMs: 0,
+        minBytes: 1,
+        sessionEpoch: 0,
+        topics: [{ topicId: scene.topicId('replaced'), partitions: [partition(0, 0)] }],
+      })),
+      ask(DeleteTopics, 5, { topicNames: ['replaced'], timeoutMs: 5000 }),
+      ask(CreateTopics, 4, {
+        topics: [{ name: 'replaced', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+      }),
+      eventually(fetchFrom([partition(0, 0)], { version: 9, topic: 'replaced' })),
+      goOn(1, [], { version: 15 }),
+    ],
     'a replica that is none': fetchFrom([partition(0, 0)], { replicaId: 77 }),
     'a replica below -1': fetchFrom([partition(0, 0)], { replicaId: -2 }),
   },
