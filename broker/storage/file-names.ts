@@ -13,7 +13,7 @@ export const SWAP = '.swap'
 export const DELETED = '.deleted'
 export type SegmentState = '' | typeof CLEANED | typeof SWAP
 
-export function offsetFileName(offset: number, suffix: OffsetSuffix): string {
+export function offsetFileName(offset: number, suffix: OffsetSuffix | ''): string {
   return `${String(offset).padStart(20, '0')}${suffix}`
 }
 

@@ -17,6 +17,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writevSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
@@ -50,6 +51,8 @@ export interface Files {
   /** undefined when absent. */
   readFile(path: string): Buffer | undefined
   exists(path: string): boolean
+  /** Of a file, in bytes; undefined when absent. */
+  size(path: string): number | undefined
   /** Throws ENOENT when absent. */
   list(directory: string): DirectoryEntry[]
   /** With parents; one that is there already is fine. */
@@ -128,6 +131,7 @@ export const nodeFiles: Files = {
     }
   },
   exists: existsSync,
+  size: (path) => statSync(path, { throwIfNoEntry: false })?.size,
   list(directory) {
     return readdirSync(directory, { withFileTypes: true }).map((entry) => ({
       name: entry.name,

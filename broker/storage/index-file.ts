@@ -4,56 +4,54 @@
  * rebuilds the indexes of every segment that was not flushed. A file longer than its entries (Kafka fills the
  * active segment's index with zeros) is recognised by the caller, which truncates it.
  */
-import type { Files, OpenFile } from './files.ts'
+import type { SegmentSuffix } from './file-names.ts'
+import type { OpenFile } from './files.ts'
+import type { SegmentFiles } from './segment-files.ts'
 
 /** Entries in memory are written out when they reach this size. */
 const PENDING_BYTES = 4096
 
 export class IndexFile {
-  readonly #files: Files
-  #path: string
-  #isThere: boolean
+  readonly #files: SegmentFiles
+  readonly #suffix: SegmentSuffix
   readonly #entryBytes: number
-  /** Opened by the first use: most indexes of old segments are never looked at. */
   #file: OpenFile | undefined
-  #writtenCount: number
+  /** Entries in the file; undefined until asked for. */
+  #writtenCount: number | undefined
   /** Entries that are not in the file yet; made by the first append, let go once written. */
   #pending: Buffer | undefined
   #pendingCount = 0
 
-  /**
-   * Opens the file at `path`, or makes an empty one; an optional file is made with its first entry only.
-   * A part of an entry at the file's end does not count.
-   */
-  constructor(files: Files, path: string, entryBytes: number, options = { isOptional: false }) {
-    this.#path = path
+  /** The file may be absent: that is no entries. A part of an entry at its end does not count. */
+  constructor(files: SegmentFiles, suffix: SegmentSuffix, entryBytes: number) {
     this.#files = files
+    this.#suffix = suffix
     this.#entryBytes = entryBytes
-    this.#isThere = !options.isOptional || files.exists(path)
-    this.#writtenCount = this.#isThere ? Math.floor(this.#open().size() / entryBytes) : 0
-    this.close()
+  }
+
+  /** Makes an empty file, so that the name is there. */
+  create(): void {
+    this.#open()
+    this.#writtenCount = 0
+  }
+
+  get #path(): string {
+    return this.#files.path(this.#suffix)
   }
 
   #open(): OpenFile {
-    this.#file ??= this.#files.open(this.#path, { create: true })
-    this.#isThere = true
+    this.#file ??= this.#files.files.open(this.#path, { create: true })
     return this.#file
   }
 
-  /** False for an optional file without entries. */
-  get isThere(): boolean {
-    return this.#isThere
-  }
-
-  /** The file has a new name, or gets one with its first entry. */
-  renamed(path: string): void {
-    this.close()
-    this.#path = path
+  get #written(): number {
+    this.#writtenCount ??= Math.floor((this.#files.files.size(this.#path) ?? 0) / this.#entryBytes)
+    return this.#writtenCount
   }
 
   /** Entries in the file and in memory. */
   get count(): number {
-    return this.#writtenCount + this.#pendingCount
+    return this.#written + this.#pendingCount
   }
 
   get sizeBytes(): number {
@@ -63,8 +61,9 @@ export class IndexFile {
   /** The bytes of the entry; valid until the next append or truncation. */
   entry(index: number): Buffer {
     const size = this.#entryBytes
-    if (index >= this.#writtenCount && this.#pending !== undefined) {
-      const start = (index - this.#writtenCount) * size
+    const written = this.#written
+    if (index >= written && this.#pending !== undefined) {
+      const start = (index - written) * size
       return this.#pending.subarray(start, start + size)
     }
     const bytes = Buffer.allocUnsafe(size)
@@ -92,29 +91,34 @@ export class IndexFile {
     return this.entry(this.count - 1)
   }
 
-  /** Keeps the first `count` entries. */
+  /** Keeps the first `count` entries, and nothing after them. */
   truncate(count: number): void {
-    this.writePending()
-    if (!this.#isThere) return
-    this.#writtenCount = Math.min(count, this.#writtenCount)
-    this.#open().truncate(this.#writtenCount * this.#entryBytes)
+    const written = Math.min(count, this.#written)
+    this.#pendingCount = Math.min(this.#pendingCount, Math.max(0, count - this.#written))
+    this.#writtenCount = written
+    if (this.#isThere()) this.#open().truncate(written * this.#entryBytes)
+  }
+
+  #isThere(): boolean {
+    return this.#file !== undefined || this.#files.files.exists(this.#path)
   }
 
   writePending(): void {
     if (this.#pending === undefined) return
     const bytes = this.#pending.subarray(0, this.#pendingCount * this.#entryBytes)
-    this.#open().write([bytes], this.#writtenCount * this.#entryBytes)
-    this.#writtenCount += this.#pendingCount
+    const written = this.#written
+    this.#open().write([bytes], written * this.#entryBytes)
+    this.#writtenCount = written + this.#pendingCount
     this.#pendingCount = 0
     this.#pending = undefined
   }
 
   async flush(): Promise<void> {
     this.writePending()
-    if (this.#isThere) await this.#open().sync()
+    if (this.#isThere()) await this.#open().sync()
   }
 
-  /** Closes the file; a later use opens it again. Entries in memory are lost unless written. */
+  /** Closes the file; a later use opens it again, by the name that it has then. */
   close(): void {
     this.#file?.close()
     this.#file = undefined

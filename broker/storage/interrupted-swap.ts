@@ -13,12 +13,16 @@ interface Leftover {
   readonly offset: number
 }
 
-/** Returns whether names have changed. */
-export function finishInterrupted(files: Files, directory: string, logger: Logger): boolean {
-  const names = files.list(directory).map(({ name }) => name)
+/** `names`: all files of the directory. Returns whether some have gone or are named otherwise. */
+export function finishInterrupted(
+  files: Files,
+  directory: string,
+  names: readonly string[],
+  logger: Logger,
+): boolean {
   const cleaned = leftovers(names, CLEANED)
-  const firstCleaned = cleaned.reduce((lowest, { offset }) => Math.min(lowest, offset), Infinity)
   const swaps = leftovers(names, SWAP)
+  const firstCleaned = cleaned.reduce((lowest, { offset }) => Math.min(lowest, offset), Infinity)
   const isVoid = ({ offset }: Leftover): boolean => offset >= firstCleaned
   const unwanted = names.filter((name) => name.endsWith(DELETED) || name.endsWith('.tmp'))
   unwanted.push(...[...cleaned, ...swaps.filter(isVoid)].map(({ name }) => name))
@@ -60,9 +64,8 @@ function completeSwap(files: Files, directory: string, swaps: readonly Leftover[
 }
 
 function endOffsetOf(files: Files, directory: string, baseOffset: number): number {
-  const segment = new Segment({ files, directory, baseOffset, createdMs: 0, state: SWAP })
+  const segment = Segment.open({ files, directory, baseOffset, createdMs: 0, state: SWAP })
   try {
-    segment.findEnd()
     return Math.max(segment.endOffset, baseOffset + 1)
   } finally {
     segment.close()

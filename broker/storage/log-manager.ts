@@ -13,6 +13,7 @@ import type { DirectoryLock } from './directory-lock.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { type MeasureSpace, measureSpace } from './disk-space.ts'
 import { partitionDirectoryName, type TopicPartition } from './file-names.ts'
+import { pooledFiles } from './file-pool.ts'
 import { type Files, nodeFiles } from './files.ts'
 import { DuplicatePartitionError, takeOverDirectories, unlessOffline } from './log-directories.ts'
 import type { LogDirectory, PartitionOffset } from './log-directory.ts'
@@ -90,7 +91,7 @@ export class LogManager {
 
   private constructor(options: LogManagerOptions) {
     this.#o = options
-    this.#files = options.files ?? nodeFiles
+    this.#files = pooledFiles(options.files ?? nodeFiles)
     this.#measure = options.measure ?? measureSpace
     this.#logger = options.logger.child({ part: 'storage' })
   }

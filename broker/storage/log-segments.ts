@@ -52,10 +52,16 @@ export class LogSegments {
     return { files, directory, baseOffset, createdMs: clock.now(), jitter: random() }
   }
 
-  /** A new active segment. */
+  /** A new active segment; when that fails, none of its files stay. */
   add(baseOffset: number): void {
     this.#namesChanged = true
-    this.#all.push(new Segment(this.#optionsFor(baseOffset)))
+    const options = this.#optionsFor(baseOffset)
+    try {
+      this.#all.push(Segment.create(options))
+    } catch (error) {
+      Segment.open(options).remove()
+      throw error
+    }
   }
 
   /** An empty segment under a name of its own, for the cleaner to fill. */

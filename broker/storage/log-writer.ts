@@ -26,6 +26,8 @@ export interface LogWriterOptions {
   readonly limits: () => SegmentLimits
   /** Throws when nothing may be written any more. */
   readonly mustBeUsable: () => void
+  /** The producers by what is in the files. */
+  readonly loadProducers: () => ProducerState
   /** A segment was closed and wants to be flushed. */
   readonly onRoll: () => void
 }
@@ -80,8 +82,8 @@ export class LogWriter {
     const { segments, clock } = this.#o
     for (const batch of batches) {
       if (segments.active.isFullFor(batch, this.#stagedBytes, clock.now(), this.#o.limits())) {
-        this.write()
-        this.#o.mustBeUsable()
+        const failure = this.write()
+        if (failure !== undefined) throw failure
         this.roll()
       }
       this.#o.epochs.assign(batch.leaderEpoch, batch.baseOffset)
@@ -109,8 +111,11 @@ export class LogWriter {
     return turn
   }
 
-  /** Writes what is staged. A failure rejects the appends and takes the directory offline. */
-  write(): void {
+  /**
+   * Writes what is staged. A failure, which is also returned, rejects the appends; for want of space everything is as
+   * it was before them then, other failures take the directory offline.
+   */
+  write(): Error | undefined {
     const batches = this.#staged
     const turn = this.#turn
     this.#staged = []
@@ -124,9 +129,18 @@ export class LogWriter {
         this.#logEndOffset = this.#nextOffset
       }
       turn?.resolve()
+      return undefined
     } catch (error) {
-      turn?.reject(this.#o.health.failure(active.path, error))
+      const failure = this.#o.health.failedWrite(active.path, error, () => this.#undo())
+      turn?.reject(failure)
+      return failure
     }
+  }
+
+  #undo(): void {
+    this.#o.segments.active.undoAppend(this.#logEndOffset)
+    this.#o.epochs.truncateEnd(this.#logEndOffset + 1)
+    this.restartAt(this.#logEndOffset, this.#o.loadProducers())
   }
 
   /** Begins a new segment where the log ends; the old one is flushed behind the appends' back. */
@@ -137,7 +151,7 @@ export class LogWriter {
       this.#o.snapshots.write(baseOffset, encodeSnapshot(this.#producers))
       this.#o.segments.add(baseOffset)
     } catch (error) {
-      throw this.#o.health.failure(this.#o.directory, error)
+      throw this.#o.health.failedWrite(this.#o.directory, error, () => this.#o.snapshots.remove(baseOffset))
     }
     this.#o.onRoll()
   }

@@ -3,8 +3,8 @@
  * int32 offset minus the segment's base, int32 position of the batch that ends with that offset.
  * Sparse: an entry at most every `index.interval.bytes`.
  */
-import type { Files } from './files.ts'
 import { IndexFile } from './index-file.ts'
+import type { SegmentFiles } from './segment-files.ts'
 
 const ENTRY_BYTES = 8
 
@@ -17,8 +17,8 @@ export class OffsetIndex {
   readonly file: IndexFile
   readonly #baseOffset: number
 
-  constructor(files: Files, path: string, baseOffset: number) {
-    this.file = new IndexFile(files, path, ENTRY_BYTES)
+  constructor(files: SegmentFiles, baseOffset: number) {
+    this.file = new IndexFile(files, '.index', ENTRY_BYTES)
     this.#baseOffset = baseOffset
   }
 

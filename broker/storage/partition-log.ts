@@ -8,9 +8,9 @@
  */
 import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { type BatchView, splitBatches, stampBatch } from '../protocol/record-batch.ts'
+import { type BatchView, stampBatch } from '../protocol/record-batch.ts'
 import { SerialQueue } from '../runtime/queue.ts'
-import { checkAppended } from './append-rules.ts'
+import { checkAppended, checkReplicated } from './append-rules.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import { LogBounds, SegmentsChangedError } from './log-bounds.ts'
 import { LogFlusher } from './log-flusher.ts'
@@ -98,6 +98,7 @@ export class PartitionLog {
         segments: this.#segments,
         limits: () => this.#limits,
         mustBeUsable: () => this.#mustBeUsable(),
+        loadProducers: () => this.#loadProducers(this.logStartOffset),
         onRoll: () => this.#flusher.flushInBackground(),
       },
       endOffset,
@@ -131,6 +132,7 @@ export class PartitionLog {
     const { all, active } = this.#segments
     const state = loadProducers(all, this.#snapshots, logStartOffset, active.endOffset)
     state.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
+    state.highWatermarkMoved(this.#highWatermark)
     return state
   }
 
@@ -228,19 +230,8 @@ export class PartitionLog {
   async appendAsFollower(records: Buffer): Promise<void> {
     this.#mustBeUsable()
     this.#o.health.mustHaveSpace()
-    const batches = splitBatches(records)
-    if (batches.length === 0) return
-    let next = this.#writer.nextOffset
-    for (const batch of batches) {
-      if (!batch.isIntact()) throw this.#corrupt(`the checksum of the batch at offset ${batch.baseOffset}`)
-      if (batch.baseOffset < next) throw this.#corrupt(`offset ${batch.baseOffset} after ${next - 1}`)
-      next = batch.lastOffset + 1
-    }
-    await this.#append(batches)
-  }
-
-  #corrupt(what: string): KafkaError {
-    return new KafkaError('CORRUPT_MESSAGE', `${this.topic}-${this.partition}: the leader sent ${what}`)
+    const batches = checkReplicated(records, this.#writer.nextOffset)
+    if (batches.length > 0) await this.#append(batches)
   }
 
   async #append(batches: readonly BatchView[]): Promise<void> {

@@ -3,7 +3,7 @@
  * of the log, made when it was closed. A snapshot may be damaged by a crash: then the one before it serves.
  */
 import type { Logger } from '../runtime/logger.ts'
-import { offsetFileName, offsetOfFile } from './file-names.ts'
+import { offsetFileName } from './file-names.ts'
 import type { Files } from './files.ts'
 import { CorruptSnapshotError, decodeSnapshot } from './producer-snapshot.ts'
 import { ProducerState } from './producer-state.ts'
@@ -13,17 +13,18 @@ export class ProducerSnapshots {
   readonly #directory: string
   readonly #logger: Logger
   /** Rising. */
-  #offsets: number[]
+  #offsets: number[] = []
   #unsynced: number[] = []
 
   constructor(files: Files, directory: string, logger: Logger) {
     this.#files = files
     this.#directory = directory
     this.#logger = logger
-    this.#offsets = files
-      .list(directory)
-      .flatMap(({ name }) => offsetOfFile(name, '.snapshot') ?? [])
-      .sort((a, b) => a - b)
+  }
+
+  /** What lies in the directory, rising. */
+  found(offsets: readonly number[]): void {
+    this.#offsets = [...offsets]
   }
 
   #path(offset: number): string {
@@ -69,6 +70,9 @@ export class ProducerSnapshots {
     const file = this.#files.open(this.#path(offset), { create: true })
     try {
       file.write([content], 0)
+    } catch (error) {
+      this.#files.remove(this.#path(offset))
+      throw error
     } finally {
       file.close()
     }

@@ -6,7 +6,7 @@
  */
 import type { BatchView } from '../protocol/record-batch.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { offsetOfFile, SEGMENT_SUFFIXES } from './file-names.ts'
+import { offsetFileName, offsetOfFile, type OffsetSuffix, SEGMENT_SUFFIXES } from './file-names.ts'
 import type { Files } from './files.ts'
 import { finishInterrupted } from './interrupted-swap.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
@@ -36,39 +36,58 @@ export interface RecoveredSegments {
 }
 
 export function recoverSegments(options: RecoveryOptions): RecoveredSegments {
-  let changed = finishInterrupted(options.files, options.directory, options.logger)
-  const bases = segmentBases(options.files, options.directory)
-  removeOrphanIndexes(options.files, options.directory, new Set(bases))
+  const { files, directory, logger, snapshots } = options
+  const list = (): string[] => files.list(directory).map(({ name }) => name)
+  let names = list()
+  let changed = finishInterrupted(files, directory, names, logger)
+  if (changed) names = list()
+  const bases = offsetsOf(names, '.log')
+  removeOrphanIndexes(files, directory, names, new Set(bases))
+  snapshots.found(offsetsOf(names, '.snapshot'))
   const segments: Segment[] = []
+  const there = new Set(names)
   let producers: ProducerState | undefined
   for (const [index, base] of bases.entries()) {
     const segment = openSegment(base, options)
-    const isFlushed = options.stoppedCleanly || (bases[index + 1] ?? Infinity) <= options.recoveryPoint
-    const problem = isFlushed ? segment.findEnd() : undefined
-    if (isFlushed && problem === undefined) {
-      segments.push(segment)
-      continue
+    const next = bases[index + 1]
+    const isFlushed = options.stoppedCleanly || (next ?? Infinity) <= options.recoveryPoint
+    const problem = isFlushed ? problemOf(segment, next === undefined, there) : undefined
+    if (!isFlushed || problem !== undefined) {
+      changed = true
+      if (problem !== undefined) {
+        logger.warn({ file: segment.path, problem }, 'segment is not as it was left, reading all of it')
+      }
+      producers ??= loadProducers(segments, snapshots, options.logStartOffset, base)
+      const wasCut = rebuildSegment(segment, producers, options)
+      if (wasCut || hasHoleBefore(next, segment)) {
+        segments.push(segment)
+        dropLater(bases.slice(index + 1), options)
+        break
+      }
     }
-    changed = true
-    if (problem !== undefined) {
-      options.logger.warn({ file: segment.path, problem }, 'segment is not as it was left, reading all of it')
-    }
-    producers ??= loadProducers(segments, options.snapshots, options.logStartOffset, base)
     segments.push(segment)
-    const wasCut = rebuildSegment(segment, producers, options)
-    if (wasCut || hasHoleBefore(bases[index + 1], segment)) {
-      dropLater(bases.slice(index + 1), options)
-      break
-    }
   }
   for (const segment of segments.slice(0, -1)) if (segment.isDirty) segment.seal()
-  options.snapshots.removeStray(segments.map(({ baseOffset }) => baseOffset))
-  options.snapshots.removeAfter(segments.at(-1)?.endOffset ?? -1)
+  snapshots.removeStray(segments.map(({ baseOffset }) => baseOffset))
+  snapshots.removeAfter(segments.at(-1)?.endOffset ?? -1)
   return { segments, changed }
 }
 
-function openSegment(baseOffset: number, { files, directory, nowMs }: RecoveryOptions): Segment {
-  return new Segment({ files, directory, baseOffset, createdMs: nowMs })
+/** What is wrong with a flushed segment at first sight; only the last one is looked into. */
+function problemOf(segment: Segment, isLast: boolean, names: ReadonlySet<string>): string | undefined {
+  const missing = (['.index', '.timeindex'] as const).find(
+    (suffix) => !names.has(offsetFileName(segment.baseOffset, suffix)),
+  )
+  if (missing !== undefined) return `its ${missing} file is missing`
+  return isLast ? segment.findEnd() : undefined
+}
+
+function openSegment(baseOffset: number, options: RecoveryOptions): Segment {
+  const { files, directory, nowMs, logger } = options
+  const onProblem = (file: string, problem: string): void => {
+    logger.warn({ file, problem }, 'segment is not as it was left')
+  }
+  return Segment.open({ files, directory, baseOffset, createdMs: nowMs, onProblem })
 }
 
 /** Returns whether the segment was cut. */
@@ -102,8 +121,8 @@ export function loadProducers(
 ): ProducerState {
   const { state, offset } = snapshots.newest(endOffset)
   const from = Math.max(offset, logStartOffset)
-  for (const segment of segments) {
-    if (segment.endOffset <= from) continue
+  for (const [index, segment] of segments.entries()) {
+    if ((segments[index + 1]?.baseOffset ?? segment.endOffset) <= from) continue
     const scanner = segment.scan(segment.positionOf(from))
     for (;;) {
       const { position } = scanner
@@ -131,15 +150,17 @@ function dropLater(bases: readonly number[], options: RecoveryOptions): void {
   }
 }
 
-function segmentBases(files: Files, directory: string): number[] {
-  return files
-    .list(directory)
-    .flatMap(({ name }) => offsetOfFile(name, '.log') ?? [])
-    .sort((a, b) => a - b)
+function offsetsOf(names: readonly string[], suffix: OffsetSuffix): number[] {
+  return names.flatMap((name) => offsetOfFile(name, suffix) ?? []).sort((a, b) => a - b)
 }
 
-function removeOrphanIndexes(files: Files, directory: string, bases: ReadonlySet<number>): void {
-  for (const { name } of files.list(directory)) {
+function removeOrphanIndexes(
+  files: Files,
+  directory: string,
+  names: readonly string[],
+  bases: ReadonlySet<number>,
+): void {
+  for (const name of names) {
     const isOrphan = SEGMENT_SUFFIXES.some((suffix) => {
       const base = offsetOfFile(name, suffix)
       return base !== undefined && !bases.has(base)

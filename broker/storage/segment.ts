@@ -2,25 +2,21 @@
  * One segment of a partition: `<base offset>.log`, batches one after another, with its offset, time and transaction
  * indexes. An index entry goes before a batch once `index.interval.bytes` were appended since the last one. Indexes are
  * complete in memory or in their files at any time; after a crash `rebuild` makes them anew from the batches.
+ * A segment that is opened is not read before it is asked for something: most are not for days.
  */
 import type { TopicConfig } from '../config/topic-config.ts'
+import { KafkaError } from '../protocol/errors.ts'
 import type { BatchView } from '../protocol/record-batch.ts'
 import { BatchScanner } from './batch-scanner.ts'
-import {
-  CLEANED,
-  DELETED,
-  offsetFileName,
-  SEGMENT_SUFFIXES,
-  type SegmentState,
-  type SegmentSuffix,
-} from './file-names.ts'
+import { CLEANED, type SegmentState } from './file-names.ts'
 import type { Files, OpenFile } from './files.ts'
-import type { IndexFile } from './index-file.ts'
-import { OffsetIndex } from './offset-index.ts'
-import { TimeIndex } from './time-index.ts'
-import { type AbortedTransaction, TransactionIndex } from './transaction-index.ts'
+import { SegmentFiles } from './segment-files.ts'
+import { SegmentIndexes } from './segment-indexes.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
 
 const MAX_RELATIVE_OFFSET = 0x7fff_ffff
+/** Between two index entries that are made again for a segment whose index is damaged. */
+const REPAIR_INTERVAL_BYTES = 4096
 
 export interface SegmentLimits {
   readonly segmentBytes: number
@@ -55,6 +51,8 @@ export interface SegmentOptions {
   /** From 0 to 1: how much of the jitter this segment takes. */
   readonly jitter?: number
   readonly state?: SegmentState
+  /** Told what is wrong with a file that was thought to be well. */
+  readonly onProblem?: (file: string, problem: string) => void
 }
 
 export interface RebuildResult {
@@ -67,45 +65,57 @@ export class Segment {
   readonly baseOffset: number
   readonly createdMs: number
   readonly #o: SegmentOptions
-  #file: OpenFile
-  readonly #offsetIndex: OffsetIndex
-  readonly #timeIndex: TimeIndex
-  readonly #transactionIndex: TransactionIndex
-  #state: SegmentState
+  readonly #files: SegmentFiles
+  readonly #indexes: SegmentIndexes
+  #file: OpenFile | undefined
   #sizeBytes: number
+  /** Whether what follows is known; `findEnd` makes it so. */
+  #isEndKnown: boolean
   #endOffset: number
   #bytesSinceIndexEntry = 0
-  #isDirty = false
-  #hasDirtyIndexes = false
-  #isSealed = false
-  #maxTimestamp: number
+  #maxTimestamp = -1
   #maxTimestampOffset: number
   /** The largest timestamp of the first batch, which `segment.ms` counts from; undefined until looked at. */
   #firstTimestamp: number | undefined
+  #isDirty = false
+  #hasDirtyIndexes = false
+  #isSealed = false
+  #isGone = false
 
-  /** Opens the segment's files, or makes them. `findEnd` or `rebuild` must follow when there were any. */
-  constructor(options: SegmentOptions) {
-    this.baseOffset = options.baseOffset
-    this.createdMs = options.createdMs
-    this.#o = options
-    this.#state = options.state ?? ''
-    const { files, baseOffset } = options
-    this.#file = files.open(this.#path('.log'), { create: true })
-    this.#sizeBytes = this.#file.size()
-    this.#offsetIndex = new OffsetIndex(files, this.#path('.index'), baseOffset)
-    this.#timeIndex = new TimeIndex(files, this.#path('.timeindex'), baseOffset)
-    this.#transactionIndex = new TransactionIndex(files, this.#path('.txnindex'))
-    this.#endOffset = baseOffset
-    this.#maxTimestamp = this.#timeIndex.last?.timestamp ?? -1
-    this.#maxTimestampOffset = this.#timeIndex.last?.offset ?? baseOffset
+  /** Makes the files of a new segment. */
+  static create(options: SegmentOptions): Segment {
+    const segment = new Segment(options, true)
+    segment.#open(true)
+    segment.#indexes.create()
+    return segment
   }
 
-  #path(suffix: SegmentSuffix, state: string = this.#state): string {
-    return `${this.#o.directory}/${offsetFileName(this.baseOffset, suffix)}${state}`
+  /** A segment whose files are there. */
+  static open(options: SegmentOptions): Segment {
+    return new Segment(options, false)
+  }
+
+  private constructor(options: SegmentOptions, isNew: boolean) {
+    const { files, directory, baseOffset, state = '' } = options
+    this.baseOffset = baseOffset
+    this.createdMs = options.createdMs
+    this.#o = options
+    this.#files = new SegmentFiles(files, directory, baseOffset, state)
+    this.#indexes = new SegmentIndexes(this.#files, baseOffset)
+    this.#sizeBytes = isNew ? 0 : (files.size(this.path) ?? 0)
+    this.#isEndKnown = isNew
+    this.#endOffset = baseOffset
+    this.#maxTimestampOffset = baseOffset
   }
 
   get path(): string {
-    return this.#file.path
+    return this.#files.path('.log')
+  }
+
+  #open(create = false): OpenFile {
+    if (this.#isGone) throw new KafkaError('OFFSET_OUT_OF_RANGE', `${this.path} was removed meanwhile`)
+    this.#file ??= this.#o.files.open(this.path, { create })
+    return this.#file
   }
 
   get sizeBytes(): number {
@@ -114,11 +124,13 @@ export class Segment {
 
   /** One past the last offset. */
   get endOffset(): number {
+    if (!this.#isEndKnown) this.#learnEnd()
     return this.#endOffset
   }
 
   /** Largest timestamp of all records; -1 when there are none. */
   get maxTimestamp(): number {
+    if (!this.#isEndKnown) this.#learnEnd()
     return this.#maxTimestamp
   }
 
@@ -142,8 +154,7 @@ export class Segment {
     return (
       this.#sizeBytes + pendingBytes + batch.sizeBytes > limits.segmentBytes ||
       this.#isTooOld(nowMs, batch.maxTimestamp, limits) ||
-      this.#offsetIndex.isFull(limits.indexBytes) ||
-      this.#timeIndex.isFull(limits.indexBytes)
+      this.#indexes.isFull(limits.indexBytes)
     )
   }
 
@@ -178,8 +189,9 @@ export class Segment {
 
   /** Appends batches whose offsets are assigned, in one write. */
   append(batches: readonly BatchView[], limits: SegmentLimits): void {
+    if (!this.#isEndKnown) this.#learnEnd()
     this.#written()
-    this.#file.write(
+    this.#open().write(
       batches.map((batch) => batch.bytes),
       this.#sizeBytes,
     )
@@ -195,8 +207,8 @@ export class Segment {
       this.#maxTimestampOffset = lastOffset
     }
     if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
-      this.#offsetIndex.append(lastOffset, this.#sizeBytes)
-      this.#timeIndex.append(this.#maxTimestamp, this.#maxTimestampOffset)
+      this.#indexes.offsets.append(lastOffset, this.#sizeBytes)
+      this.#indexes.times.append(this.#maxTimestamp, this.#maxTimestampOffset)
       this.#bytesSinceIndexEntry = 0
     }
     this.#sizeBytes += sizeBytes
@@ -204,25 +216,32 @@ export class Segment {
     this.#endOffset = lastOffset + 1
   }
 
+  /** After a failed append: cuts off what it may have written, back to `endOffset`. */
+  undoAppend(endOffset: number): void {
+    this.#open().truncate(this.#sizeBytes)
+    this.truncateTo(endOffset)
+    this.#indexes.transactions.truncate(endOffset)
+  }
+
   /** Takes note of a transaction whose abort marker is in the segment, or about to be. */
   addAborted(aborted: AbortedTransaction): void {
-    this.#transactionIndex.append(aborted)
+    this.#indexes.transactions.append(aborted)
   }
 
   /** The transactions whose abort marker is in the segment, at `from` or later, in order of the markers. */
   abortedTransactions(from = this.baseOffset): Iterable<AbortedTransaction> {
-    return this.#transactionIndex.entriesFrom(from)
+    return this.#indexes.transactions.entriesFrom(from)
   }
 
   /** Walks the batches from `position`, where one begins. */
   scan(position: number): BatchScanner {
-    return new BatchScanner(this.#file, position, this.#sizeBytes)
+    return new BatchScanner(this.#open(), position, this.#sizeBytes)
   }
 
   /** Where the batch begins that holds `offset`, or the first after it; the segment's size when there is none. */
   positionOf(offset: number): number {
-    if (offset >= this.#endOffset) return this.#sizeBytes
-    const scanner = this.scan(this.#offsetIndex.lookup(offset).position)
+    if (offset >= this.endOffset) return this.#sizeBytes
+    const scanner = this.scan(this.#indexes.offsets.lookup(offset).position)
     for (;;) {
       const start = scanner.position
       const batch = scanner.nextHeader()
@@ -233,7 +252,7 @@ export class Segment {
   /** The bytes from `position` on, at most `maxBytes`. */
   read(position: number, maxBytes: number): Buffer {
     const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(maxBytes, this.#sizeBytes - position)))
-    const count = this.#file.read(bytes, position)
+    const count = this.#open().read(bytes, position)
     return bytes.subarray(0, count)
   }
 
@@ -246,16 +265,32 @@ export class Segment {
 
   /** From where on to look for records at or after `timestamp`. */
   positionForTimestamp(timestamp: number): number {
-    const before = this.#timeIndex.before(timestamp)
+    if (!this.#isEndKnown) this.#learnEnd()
+    const before = this.#indexes.times.before(timestamp)
     return before === undefined ? 0 : this.positionOf(before.offset)
+  }
+
+  /** The end of a segment that was flushed as a whole: a damaged index is made anew, damaged batches are left. */
+  #learnEnd(): void {
+    let problem = this.findEnd()
+    if (!this.#isEndKnown) {
+      this.#o.onProblem?.(this.path, `${problem}; making it anew`)
+      problem = this.#reindex()
+    }
+    if (problem !== undefined) this.#o.onProblem?.(this.path, problem)
+    this.#isEndKnown = true
   }
 
   /** Finds the end by walking from the last index entry. Returns what is wrong, undefined when all is well. */
   findEnd(): string | undefined {
-    const implausible = this.#indexProblem()
+    const implausible = this.#indexes.problem(this.#sizeBytes)
     if (implausible !== undefined) return implausible
-    const scanner = this.scan(this.#offsetIndex.last.position)
-    this.#endOffset = this.#offsetIndex.file.count === 0 ? this.baseOffset : this.#offsetIndex.last.offset + 1
+    const { offsets, times } = this.#indexes
+    this.#isEndKnown = true
+    this.#endOffset = offsets.file.count === 0 ? this.baseOffset : offsets.last.offset + 1
+    this.#maxTimestamp = times.last?.timestamp ?? -1
+    this.#maxTimestampOffset = times.last?.offset ?? this.baseOffset
+    const scanner = this.scan(offsets.last.position)
     this.#bytesSinceIndexEntry = this.#sizeBytes - scanner.position
     for (let batch = scanner.nextHeader(); batch !== undefined; batch = scanner.nextHeader()) {
       this.#endOffset = batch.lastOffset + 1
@@ -267,11 +302,20 @@ export class Segment {
     return scanner.problem
   }
 
-  #indexProblem(): string | undefined {
-    if (!this.#offsetIndex.isPlausible(this.#sizeBytes)) return 'the offset index does not fit the segment'
-    if (!this.#timeIndex.isPlausible()) return 'the time index does not fit the segment'
-    if (!this.#transactionIndex.isPlausible(this.baseOffset)) return 'the transaction index is damaged'
-    return undefined
+  /** Makes the offset and time index anew from the headers of the batches. Returns what is wrong with those. */
+  #reindex(): string | undefined {
+    const fileBytes = this.#sizeBytes
+    this.#indexes.offsets.file.truncate(0)
+    this.#indexes.times.file.truncate(0)
+    this.#forget()
+    const scanner = new BatchScanner(this.#open(), 0, fileBytes)
+    for (let batch = scanner.nextHeader(); batch !== undefined; batch = scanner.nextHeader()) {
+      this.#account(batch, REPAIR_INTERVAL_BYTES)
+    }
+    this.#hasDirtyIndexes = true
+    this.seal()
+    this.#sizeBytes = fileBytes
+    return scanner.problem
   }
 
   /**
@@ -283,10 +327,11 @@ export class Segment {
     indexIntervalBytes: number,
     onBatch: (batch: BatchView) => AbortedTransaction | undefined,
   ): RebuildResult {
-    const fileBytes = this.#file.size()
+    const fileBytes = this.#open().size()
     this.#written()
-    const scanner = new BatchScanner(this.#file, 0, fileBytes)
+    this.#indexes.clear()
     this.#forget()
+    const scanner = new BatchScanner(this.#open(), 0, fileBytes)
     let problem: string | undefined
     for (let batch = scanner.nextIntact(); batch !== undefined; batch = scanner.nextIntact()) {
       if (batch.baseOffset < this.#endOffset) {
@@ -295,16 +340,14 @@ export class Segment {
       }
       this.#account(batch, indexIntervalBytes)
       const aborted = onBatch(batch)
-      if (aborted !== undefined) this.#transactionIndex.append(aborted)
+      if (aborted !== undefined) this.addAborted(aborted)
     }
-    if (this.#sizeBytes < fileBytes) this.#file.truncate(this.#sizeBytes)
+    if (this.#sizeBytes < fileBytes) this.#open().truncate(this.#sizeBytes)
     return { truncatedBytes: fileBytes - this.#sizeBytes, problem: problem ?? scanner.problem }
   }
 
   #forget(): void {
-    this.#offsetIndex.file.truncate(0)
-    this.#timeIndex.file.truncate(0)
-    this.#transactionIndex.file.truncate(0)
+    this.#isEndKnown = true
     this.#sizeBytes = 0
     this.#endOffset = this.baseOffset
     this.#bytesSinceIndexEntry = 0
@@ -318,13 +361,9 @@ export class Segment {
     const position = this.positionOf(offset)
     if (position === this.#sizeBytes) return
     this.#written()
-    this.#file.truncate(position)
+    this.#open().truncate(position)
     this.#sizeBytes = position
-    this.#offsetIndex.truncate(position)
-    this.#timeIndex.truncate(offset)
-    this.#transactionIndex.truncate(offset)
-    this.#maxTimestamp = this.#timeIndex.last?.timestamp ?? -1
-    this.#maxTimestampOffset = this.#timeIndex.last?.offset ?? this.baseOffset
+    this.#indexes.truncate(position, offset)
     this.#firstTimestamp = undefined
     this.findEnd()
   }
@@ -332,13 +371,13 @@ export class Segment {
   /** Completes the indexes: nothing is appended for now. The time index ends with the largest timestamp. */
   seal(): void {
     this.#isSealed = true
-    this.#hasDirtyIndexes ||= this.#maxTimestamp > (this.#timeIndex.last?.timestamp ?? -1)
-    this.#timeIndex.append(this.#maxTimestamp, this.#maxTimestampOffset)
-    for (const { file } of this.#indexes) file.writePending()
-  }
-
-  get #indexes(): readonly { readonly file: IndexFile }[] {
-    return [this.#offsetIndex, this.#timeIndex, this.#transactionIndex]
+    if (!this.#isEndKnown) return
+    const { times } = this.#indexes
+    if (this.#maxTimestamp > (times.last?.timestamp ?? -1)) {
+      this.#hasDirtyIndexes = true
+      times.append(this.#maxTimestamp, this.#maxTimestampOffset)
+    }
+    this.#indexes.writePending()
   }
 
   /** Makes everything appended so far survive a crash; of an open segment not the indexes, which are rebuilt then. */
@@ -347,54 +386,41 @@ export class Segment {
     const withBatches = this.#isDirty
     this.#isDirty = false
     if (withIndexes) this.#hasDirtyIndexes = false
-    if (withBatches) await this.#file.sync()
-    if (withIndexes) for (const { file } of this.#indexes) await file.flush()
+    if (withBatches) await this.#open().sync()
+    if (withIndexes) await this.#indexes.flush()
   }
 
+  /** Closes the files; a later use opens them again. */
   close(): void {
-    this.#file.close()
-    for (const { file } of this.#indexes) file.close()
+    this.#file?.close()
+    this.#file = undefined
+    this.#indexes.close()
   }
 
   /** Gives all files the names of another state; the segment goes on with them. */
   changeState(state: SegmentState): void {
     this.close()
-    for (const suffix of this.#suffixesThere()) {
-      this.#o.files.rename(this.#path(suffix), this.#path(suffix, state))
-    }
-    this.#state = state
-    this.#file = this.#o.files.open(this.#path('.log'))
-    this.#offsetIndex.file.renamed(this.#path('.index'))
-    this.#timeIndex.file.renamed(this.#path('.timeindex'))
-    this.#transactionIndex.file.renamed(this.#path('.txnindex'))
-  }
-
-  #suffixesThere(): SegmentSuffix[] {
-    return SEGMENT_SUFFIXES.filter((suffix) => this.#o.files.exists(this.#path(suffix)))
+    this.#files.changeState(state)
   }
 
   /** Closes the files and gives them names under which they are not read any more; returns those names. */
   markDeleted(): string[] {
     this.close()
-    return this.#suffixesThere().map((suffix) => {
-      const deleted = `${this.#path(suffix, '')}${DELETED}`
-      this.#o.files.rename(this.#path(suffix), deleted)
-      return deleted
-    })
+    this.#isGone = true
+    return this.#files.markDeleted()
   }
 
   /** Closes and removes the segment's files. */
   remove(): void {
     this.close()
-    for (const suffix of SEGMENT_SUFFIXES) this.#o.files.remove(this.#path(suffix))
+    this.#isGone = true
+    this.#files.remove()
   }
 }
 
 /** An empty segment for the cleaner to fill; what an interrupted cleaning left under its name is removed. */
 export function newCleanedSegment(options: Omit<SegmentOptions, 'state'>): Segment {
   const { files, directory, baseOffset } = options
-  for (const suffix of SEGMENT_SUFFIXES) {
-    files.remove(`${directory}/${offsetFileName(baseOffset, suffix)}${CLEANED}`)
-  }
-  return new Segment({ ...options, state: CLEANED })
+  new SegmentFiles(files, directory, baseOffset, CLEANED).remove()
+  return Segment.create({ ...options, state: CLEANED })
 }

@@ -3,8 +3,8 @@
  * int64 largest timestamp so far in the segment, int32 last offset of its batch minus the segment's base.
  * A closed segment's last entry is its largest timestamp.
  */
-import type { Files } from './files.ts'
 import { IndexFile } from './index-file.ts'
+import type { SegmentFiles } from './segment-files.ts'
 
 const ENTRY_BYTES = 12
 
@@ -17,8 +17,8 @@ export class TimeIndex {
   readonly file: IndexFile
   readonly #baseOffset: number
 
-  constructor(files: Files, path: string, baseOffset: number) {
-    this.file = new IndexFile(files, path, ENTRY_BYTES)
+  constructor(files: SegmentFiles, baseOffset: number) {
+    this.file = new IndexFile(files, '.timeindex', ENTRY_BYTES)
     this.#baseOffset = baseOffset
   }
 

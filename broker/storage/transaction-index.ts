@@ -4,8 +4,8 @@
  * transaction, int64 lastOffset (of the marker), int64 last stable offset once the marker was written.
  * Readers of committed records are told of them (KIP-98), so that they can skip what was aborted.
  */
-import type { Files } from './files.ts'
 import { IndexFile } from './index-file.ts'
+import type { SegmentFiles } from './segment-files.ts'
 
 const ENTRY_BYTES = 34
 const VERSION = 0
@@ -22,8 +22,8 @@ export interface AbortedTransaction {
 export class TransactionIndex {
   readonly file: IndexFile
 
-  constructor(files: Files, path: string) {
-    this.file = new IndexFile(files, path, ENTRY_BYTES, { isOptional: true })
+  constructor(files: SegmentFiles) {
+    this.file = new IndexFile(files, '.txnindex', ENTRY_BYTES)
   }
 
   append(aborted: AbortedTransaction): void {

@@ -114,6 +114,10 @@ export class CrashingFiles implements Files {
     return this.#names.has(file) || this.#directories.has(file)
   }
 
+  size(file: string): number | undefined {
+    return this.#names.get(file)?.live.length
+  }
+
   list(directory: string): DirectoryEntry[] {
     this.mustHavePower()
     const inside = (entry: string): boolean => path.dirname(entry) === directory
