@@ -45,14 +45,19 @@ export interface DirectoryEntry {
   readonly isDirectory: boolean
 }
 
+export interface FileStat {
+  readonly sizeBytes: number
+  readonly modifiedMs: number
+}
+
 export interface Files {
   /** Opens for reading and writing; creates the file if asked to and absent. */
   open(path: string, options?: { create: boolean }): OpenFile
   /** undefined when absent. */
   readFile(path: string): Buffer | undefined
   exists(path: string): boolean
-  /** Of a file, in bytes; undefined when absent. */
-  size(path: string): number | undefined
+  /** undefined when absent. */
+  stat(path: string): FileStat | undefined
   /** Throws ENOENT when absent. */
   list(directory: string): DirectoryEntry[]
   /** With parents; one that is there already is fine. */
@@ -131,7 +136,10 @@ export const nodeFiles: Files = {
     }
   },
   exists: existsSync,
-  size: (path) => statSync(path, { throwIfNoEntry: false })?.size,
+  stat(path) {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found && { sizeBytes: found.size, modifiedMs: found.mtimeMs }
+  },
   list(directory) {
     return readdirSync(directory, { withFileTypes: true }).map((entry) => ({
       name: entry.name,

@@ -45,7 +45,7 @@ export class IndexFile {
   }
 
   get #written(): number {
-    this.#writtenCount ??= Math.floor((this.#files.files.size(this.#path) ?? 0) / this.#entryBytes)
+    this.#writtenCount ??= Math.floor((this.#files.files.stat(this.#path)?.sizeBytes ?? 0) / this.#entryBytes)
     return this.#writtenCount
   }
 

@@ -65,6 +65,7 @@ export class Segment {
   readonly baseOffset: number
   readonly createdMs: number
   readonly #o: SegmentOptions
+  readonly #modifiedMs: number
   readonly #files: SegmentFiles
   readonly #indexes: SegmentIndexes
   #file: OpenFile | undefined
@@ -102,7 +103,9 @@ export class Segment {
     this.#o = options
     this.#files = new SegmentFiles(files, directory, baseOffset, state)
     this.#indexes = new SegmentIndexes(this.#files, baseOffset)
-    this.#sizeBytes = isNew ? 0 : (files.size(this.path) ?? 0)
+    const found = isNew ? undefined : files.stat(this.path)
+    this.#sizeBytes = found?.sizeBytes ?? 0
+    this.#modifiedMs = found?.modifiedMs ?? options.createdMs
     this.#isEndKnown = isNew
     this.#endOffset = baseOffset
     this.#maxTimestampOffset = baseOffset
@@ -134,17 +137,17 @@ export class Segment {
     return this.#maxTimestamp
   }
 
-  /** The same; of a segment whose records have no timestamps, when it was made. */
+  /** The same; of a segment whose records have no timestamps, when it was written. */
   get largestTimestamp(): number {
-    return this.#maxTimestamp < 0 ? this.createdMs : this.#maxTimestamp
+    return this.maxTimestamp < 0 ? this.#modifiedMs : this.#maxTimestamp
   }
 
   get offsetIndexBytes(): number {
-    return this.#offsetIndex.file.sizeBytes
+    return this.#indexes.offsets.file.sizeBytes
   }
 
   get timeIndexBytes(): number {
-    return this.#timeIndex.file.sizeBytes
+    return this.#indexes.times.file.sizeBytes
   }
 
   /** Whether a batch needs a new segment instead of this one, which is about to get `pendingBytes` more. */

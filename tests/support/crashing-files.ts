@@ -5,7 +5,7 @@
  * new names.
  */
 import path from 'node:path'
-import type { DirectoryEntry, Files, OpenFile } from '../../broker/storage/files.ts'
+import type { DirectoryEntry, Files, FileStat, OpenFile } from '../../broker/storage/files.ts'
 
 type Change = { at: number; bytes: Buffer } | { size: number }
 
@@ -114,8 +114,9 @@ export class CrashingFiles implements Files {
     return this.#names.has(file) || this.#directories.has(file)
   }
 
-  size(file: string): number | undefined {
-    return this.#names.get(file)?.live.length
+  stat(file: string): FileStat | undefined {
+    const node = this.#names.get(file)
+    return node && { sizeBytes: node.live.length, modifiedMs: 0 }
   }
 
   list(directory: string): DirectoryEntry[] {

@@ -1,5 +1,5 @@
 /** Files on a disk that can be filled: from then on a write reaches it in part, and fails with ENOSPC. */
-import type { DirectoryEntry, Files, OpenFile } from '../../broker/storage/files.ts'
+import type { DirectoryEntry, Files, FileStat, OpenFile } from '../../broker/storage/files.ts'
 
 export class FullFiles implements Files {
   readonly #files: Files
@@ -37,8 +37,8 @@ export class FullFiles implements Files {
     return this.#files.exists(path)
   }
 
-  size(path: string): number | undefined {
-    return this.#files.size(path)
+  stat(path: string): FileStat | undefined {
+    return this.#files.stat(path)
   }
 
   list(directory: string): DirectoryEntry[] {
