@@ -11,8 +11,8 @@ import { topicEntries } from './config-entries.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { toKafkaError } from './each-partition.ts'
 import { manualAssignment } from './manual-assignment.ts'
-import { quorumErrors } from './quorum-errors.ts'
-import { checkCollision, checkTopicName } from './topic-names.ts'
+import { Deadline, quorumErrors } from './quorum-errors.ts'
+import { checkCollision, checkNewTopicName } from './topic-names.ts'
 
 type Topic = RequestOf<typeof CreateTopics>['topics'][number]
 type TopicResponse = ResponseOf<typeof CreateTopics>['topics'][number]
@@ -22,6 +22,7 @@ const MAX_PARTITIONS = 10_000
 const DEFAULT = -1
 
 export const createTopics: Handler<typeof CreateTopics> = async (request, context) => {
+  const deadline = new Deadline(context.clock, request.timeoutMs)
   checkSize(request.topics)
   const names = request.topics.map(({ name }) => name)
   const repeated = new Set(names.filter((name, index) => names.indexOf(name) !== index))
@@ -29,7 +30,7 @@ export const createTopics: Handler<typeof CreateTopics> = async (request, contex
   const topics: TopicResponse[] = [...repeated].map((name) =>
     refused(name, new KafkaError('INVALID_REQUEST', `topic "${name}" is named more than once`)),
   )
-  for (const topic of once) topics.push(await createTopic(topic, request.validateOnly, context))
+  for (const topic of once) topics.push(await createTopic(topic, request.validateOnly, deadline, context))
   return { throttleTimeMs: 0, topics }
 }
 
@@ -48,6 +49,7 @@ function checkSize(topics: readonly Topic[]): void {
 async function createTopic(
   topic: Topic,
   validateOnly: boolean,
+  deadline: Deadline,
   context: RequestContext,
 ): Promise<TopicResponse> {
   const { name } = topic
@@ -55,7 +57,10 @@ async function createTopic(
     const configs = checkTopic(topic, context)
     const assignment = assignmentOf(topic, context)
     if (validateOnly) return created(name, ZERO_UUID, assignment, configs, context)
-    const image = await quorumErrors(() => context.metadata.createTopic({ name, assignment, configs }))
+    const image = await quorumErrors(
+      () => context.metadata.createTopic({ name, assignment, configs }),
+      deadline,
+    )
     const partitions = assignment.length
     const fields = { topic: name, topicId: image.id, partitions, clientId: context.clientId }
     context.logger.info(fields, 'topic created')
@@ -68,7 +73,7 @@ async function createTopic(
 /** Throws what makes the topic impossible; returns its overrides. */
 function checkTopic(topic: Topic, context: RequestContext): Map<string, string> {
   const { image } = context.metadata
-  checkTopicName(topic.name)
+  checkNewTopicName(topic.name)
   if (image.topics.has(topic.name)) {
     throw new KafkaError('TOPIC_ALREADY_EXISTS', `topic "${topic.name}" already exists`)
   }
@@ -120,6 +125,6 @@ function refused(name: string, error: KafkaError): TopicResponse {
     topicId: ZERO_UUID,
     errorCode: error.code,
     errorMessage: error.detail ?? error.error,
-    configs: null,
+    configs: [],
   }
 }

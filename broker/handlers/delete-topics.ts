@@ -8,7 +8,7 @@ import { KafkaError } from '../protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { toKafkaError } from './each-partition.ts'
-import { quorumErrors } from './quorum-errors.ts'
+import { Deadline, quorumErrors } from './quorum-errors.ts'
 
 type TopicResponse = ResponseOf<typeof DeleteTopics>['responses'][number]
 
@@ -27,18 +27,23 @@ export const deleteTopics: Handler<typeof DeleteTopics> = async (request, contex
       'delete.topic.enable is false on this broker',
     )
   }
-  const targets = targetsOf(request)
-  const identities = targets.map((target) => identityOf(target, context))
-  const timesNamed = new Map<string, number>()
-  for (const identity of identities) timesNamed.set(identity, (timesNamed.get(identity) ?? 0) + 1)
+  const deadline = new Deadline(context.clock, request.timeoutMs)
+  const byIdentity = Map.groupBy(targetsOf(request), (target) => identityOf(target, context))
   const responses = await Promise.all(
-    targets.map((target, index) => deleteTopic(target, timesNamed.get(identities[index]!) !== 1, context)),
+    [...byIdentity.values()].flatMap((targets) =>
+      distinct(targets).map((target) => deleteTopic(target, targets.length > 1, deadline, context)),
+    ),
   )
   return { throttleTimeMs: 0, responses }
 }
 
 function targetsOf(request: RequestOf<typeof DeleteTopics>): Target[] {
   return [...request.topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...request.topics]
+}
+
+/** Each way in which a topic is named, once. */
+function distinct(targets: readonly Target[]): Target[] {
+  return [...new Map(targets.map((target) => [`${target.name} ${target.topicId}`, target])).values()]
 }
 
 /** The same for a topic that is named once by its name and once by its id. */
@@ -54,13 +59,14 @@ function lookup({ name, topicId }: Target, context: RequestContext): TopicImage 
 async function deleteTopic(
   target: Target,
   repeated: boolean,
+  deadline: Deadline,
   context: RequestContext,
 ): Promise<TopicResponse> {
   try {
     checkTarget(target, repeated)
     const topic = lookup(target, context)
     if (topic === undefined) throw unknownTopic(target)
-    await quorumErrors(() => context.metadata.deleteTopic(topic.name, topic.id))
+    await quorumErrors(() => context.metadata.deleteTopic(topic.name, topic.id), deadline)
     context.logger.info({ topic: topic.name, topicId: topic.id, clientId: context.clientId }, 'topic deleted')
     return { name: topic.name, topicId: topic.id, errorCode: 0 }
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import type { AlterConfigs } from '../protocol/apis/alter-configs.ts'
 import type { ApiVersions } from '../protocol/apis/api-versions.ts'
+import type { CreatePartitions } from '../protocol/apis/create-partitions.ts'
 import type { CreateTopics } from '../protocol/apis/create-topics.ts'
 import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
 import type { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
@@ -103,7 +104,7 @@ export const createTopics: Fail<typeof CreateTopics> = (request, error) => ({
     topicId: ZERO_UUID,
     errorCode: error.code,
     errorMessage: errorMessage(error),
-    configs: null,
+    configs: [],
   })),
 })
 
@@ -119,6 +120,15 @@ export const deleteTopics: Fail<typeof DeleteTopics> = (request, error) => {
     })),
   }
 }
+
+export const createPartitions: Fail<typeof CreatePartitions> = (request, error) => ({
+  throttleTimeMs: 0,
+  results: request.topics.map(({ name }) => ({
+    name,
+    errorCode: error.code,
+    errorMessage: errorMessage(error),
+  })),
+})
 
 export const initProducerId: Fail<typeof InitProducerId> = (_request, error) => ({
   throttleTimeMs: 0,

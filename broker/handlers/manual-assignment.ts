@@ -20,19 +20,29 @@ export function manualAssignment(
     if (partitionIndex !== index) {
       throw invalid(`partitions must be numbered from 0 without a gap; ${index} is missing or named twice`)
     }
-    if (brokerIds.length === 0) throw invalid(`partition ${index} has no replica`)
-    if (brokerIds.length !== replicationFactor) {
-      throw invalid(
-        `partition ${index} has ${brokerIds.length} replicas where partition 0 has ${replicationFactor}`,
-      )
-    }
-    if (new Set(brokerIds).size !== brokerIds.length) {
-      throw invalid(`partition ${index} has a broker twice: [${brokerIds.join(', ')}]`)
-    }
-    const unknown = brokerIds.find((id) => !brokers.has(id))
-    if (unknown !== undefined) throw invalid(`partition ${index}: there is no live broker ${unknown}`)
+    checkReplicas(partitionIndex, brokerIds, replicationFactor, brokers)
     return [...brokerIds]
   })
+}
+
+/** Throws INVALID_REPLICA_ASSIGNMENT unless these are as many brokers as are wanted, each of them once and alive. */
+export function checkReplicas(
+  partition: number,
+  brokerIds: readonly number[],
+  replicationFactor: number,
+  brokers: ReadonlyMap<number, unknown>,
+): void {
+  if (brokerIds.length === 0) throw invalid(`partition ${partition} has no replica`)
+  if (brokerIds.length !== replicationFactor) {
+    throw invalid(
+      `partition ${partition} has ${brokerIds.length} replicas where partition 0 has ${replicationFactor}`,
+    )
+  }
+  if (new Set(brokerIds).size !== brokerIds.length) {
+    throw invalid(`partition ${partition} has a broker twice: [${brokerIds.join(', ')}]`)
+  }
+  const unknown = brokerIds.find((id) => !brokers.has(id))
+  if (unknown !== undefined) throw invalid(`partition ${partition}: there is no live broker ${unknown}`)
 }
 
 function invalid(detail: string): KafkaError {

@@ -4,6 +4,7 @@
  */
 import { AlterConfigs } from '../protocol/apis/alter-configs.ts'
 import { ApiVersions } from '../protocol/apis/api-versions.ts'
+import { CreatePartitions } from '../protocol/apis/create-partitions.ts'
 import { CreateTopics } from '../protocol/apis/create-topics.ts'
 import { DeleteTopics } from '../protocol/apis/delete-topics.ts'
 import { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
@@ -29,6 +30,7 @@ import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
 import { alterConfigs } from './alter-configs.ts'
 import { apiVersions } from './api-versions.ts'
 import type { Handler, RequestContext } from './context.ts'
+import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
 import { deleteTopics } from './delete-topics.ts'
 import { describeCluster } from './describe-cluster.ts'
@@ -105,6 +107,7 @@ const routes: readonly Route[] = [
   handle(AlterConfigs, alterConfigs, fail.alterConfigs),
   handle(IncrementalAlterConfigs, incrementalAlterConfigs, fail.incrementalAlterConfigs),
   handle(ListConfigResources, listConfigResources, fail.listConfigResources),
+  handle(CreatePartitions, createPartitions, fail.createPartitions),
   handle(DescribeCluster, describeCluster, fail.describeCluster),
   handle(DescribeLogDirs, describeLogDirs, fail.describeLogDirs),
 ]

@@ -6,6 +6,7 @@ import type { BrokerRegistration, TopicImage } from '../metadata/image.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { SerialQueue } from '../runtime/queue.ts'
+import { checkCollision } from './topic-names.ts'
 
 /** Topics that clients have asked for and that wait to be created; beyond that a client has to ask again. */
 const MAX_AUTOMATIC = 1000
@@ -61,7 +62,8 @@ export class TopicCreator {
   }
 
   async #createWithDefaults(name: string): Promise<void> {
-    const { config, logger } = this.#options
+    const { config, logger, metadata } = this.#options
+    checkCollision(name, metadata.image)
     await this.create({
       name,
       partitions: config.get('num.partitions'),

@@ -21,6 +21,17 @@ export function checkTopicName(name: string): void {
   )
 }
 
+/** For a topic that is to be created: also throws INVALID_REQUEST for the name of Kafka's own metadata log. */
+export function checkNewTopicName(name: string): void {
+  checkTopicName(name)
+  if (name === '__cluster_metadata') {
+    throw new KafkaError(
+      'INVALID_REQUEST',
+      `"${name}" is the name of Apache Kafka's metadata log, and cannot be a topic`,
+    )
+  }
+}
+
 /** Names that differ in "." and "_" only would share metrics: INVALID_TOPIC_EXCEPTION when there is such a topic. */
 export function checkCollision(name: string, image: MetadataImage): void {
   if (!/[._]/.test(name)) return

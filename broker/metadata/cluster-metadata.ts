@@ -198,11 +198,7 @@ export class ClusterMetadata {
     ]
     const result = await this.commit([{ key: topicKey, modRevision: 0 }], first)
     if (result === undefined) throw new KafkaError('TOPIC_ALREADY_EXISTS', `topic "${name}" already exists`)
-    for (let at = STATES_PER_COMMIT; at < changes.length; at += STATES_PER_COMMIT) {
-      const batch = changes.slice(at, at + STATES_PER_COMMIT)
-      const unwritten = batch.map(({ key }) => ({ key, modRevision: 0 }))
-      await this.commit([{ key: topicKey, modRevision: result }, ...unwritten], batch)
-    }
+    await this.#writeStates({ key: topicKey, modRevision: result }, changes.slice(STATES_PER_COMMIT))
     const complete = (topic: TopicImage | undefined): boolean =>
       topic !== undefined && topic.revision >= result && topic.partitions.every((p) => p.stateRevision > 0)
     await this.waitFor(
@@ -212,6 +208,37 @@ export class ClusterMetadata {
     const topic = this.image.topics.get(name)
     if (topic !== undefined && complete(topic)) return topic
     throw new StoreUnavailableError(`topic "${name}" was created, but did not show within ${CATCH_UP_MS} ms`)
+  }
+
+  /**
+   * Adds partitions with these replicas behind those that `topic` has. False: the topic has changed meanwhile, and
+   * the image shows how. Rejects as `createTopic` does.
+   */
+  async addPartitions(topic: TopicImage, added: readonly (readonly number[])[]): Promise<boolean> {
+    const { name, id, partitions, revision } = topic
+    const key = keys.topicKey(name)
+    const assignment = [...partitions.map(({ replicas }) => replicas), ...added]
+    const states = added.map((replicas, index) => this.#firstState(name, partitions.length + index, replicas))
+    const first = [
+      { key, value: keys.encodeTopic({ id, assignment }) },
+      ...states.slice(0, STATES_PER_COMMIT),
+    ]
+    const result = await this.commit([{ key, modRevision: revision }], first)
+    if (result === undefined) {
+      await this.waitFor(({ topics }) => topics.get(name)?.revision !== revision, CATCH_UP_MS)
+      return false
+    }
+    await this.#writeStates({ key, modRevision: result }, states.slice(STATES_PER_COMMIT))
+    return true
+  }
+
+  /** The states of partitions that did not fit into the transaction of their topic, as long as nobody else has written them. */
+  async #writeStates(topic: Condition, states: readonly Change[]): Promise<void> {
+    for (let at = 0; at < states.length; at += STATES_PER_COMMIT) {
+      const batch = states.slice(at, at + STATES_PER_COMMIT)
+      const unwritten = batch.map(({ key }) => ({ key, modRevision: 0 }))
+      await this.commit([topic, ...unwritten], batch)
+    }
   }
 
   /** Rejects with KafkaError UNKNOWN_TOPIC_OR_PARTITION when there is no such topic, or another one of that name by now. */

@@ -98,6 +98,21 @@ describe('DeleteTopics', () => {
   })
 })
 
+test('a topic that is named the same way twice is refused once; a timeout of 0 leaves no time', async () => {
+  const broker = await startBroker()
+  const client = await TestClient.connect(broker.address)
+  await createTopic(client, 'kept')
+  const errors = async (topicNames: string[], timeoutMs: number) => {
+    const { responses } = await client.request(DeleteTopics, 5, { topicNames, timeoutMs })
+    return responses.map(({ errorCode }) => errorName(errorCode))
+  }
+  expect(await errors(['kept', 'kept'], 5000)).toEqual(['INVALID_REQUEST'])
+  expect(await errors(['kept'], 0)).toEqual(['REQUEST_TIMED_OUT'])
+  expect(await topicNames(client)).toEqual(['kept'])
+  client.close()
+  await broker.stop()
+}, 30_000)
+
 test('with delete.topic.enable=false nothing is deleted', async () => {
   const broker = await startBroker({ overrides: { 'delete.topic.enable': 'false' } })
   const client = await TestClient.connect(broker.address)
