@@ -27,6 +27,7 @@ export interface RequestOrigin {
   readonly clientHost: string
   readonly listener: string
   readonly signal: AbortSignal
+  readonly lend: (sizeBytes: number) => Buffer
 }
 
 /** The frame of the answer, null for none, 'close' for a failure that only closing the connection can tell of. */

@@ -28,6 +28,7 @@ import { Listener } from './network/listener.ts'
 import { Peer } from './network/peer.ts'
 import { RequestMemory } from './network/request-memory.ts'
 import { ReplicaManager } from './replication/replica-manager.ts'
+import { BufferPool } from './runtime/buffer-pool.ts'
 import { Closers } from './runtime/closers.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Logger } from './runtime/logger.ts'
@@ -42,6 +43,9 @@ const QUORUM_SILENT_MS = 2_000
 const SILENCE_CHECK_MS = 100
 /** How long requests in process may take to finish when the broker stops. */
 const IN_FLIGHT_GRACE_MS = 1_000
+
+/** Of the memory for answers. */
+const MAX_UNUSED_BUFFER_BYTES = 32 * 1024 * 1024
 
 export interface BrokerServerOptions {
   readonly config: Config
@@ -59,6 +63,7 @@ export class BrokerServer {
   readonly #closers: Closers
   readonly #connections: Connections
   readonly #memory: RequestMemory
+  readonly #buffers = new BufferPool(MAX_UNUSED_BUFFER_BYTES)
   readonly metrics = new Metrics()
   #listeners: readonly Listener[] = []
   #endpoints: readonly Endpoint[] = []
@@ -235,6 +240,7 @@ export class BrokerServer {
           overlaps,
           connections: this.#connections,
           memory: this.#memory,
+          buffers: this.#buffers,
           backlog: config.get('socket.listen.backlog.size'),
           maxFrameBytes: config.get('socket.request.max.bytes'),
           maxIdleMs: config.get('connections.max.idle.ms'),

@@ -40,6 +40,8 @@ export interface RequestContext extends BrokerParts {
   readonly listener: string
   /** Aborted when the connection is gone: whoever waits on its behalf may stop. */
   readonly signal: AbortSignal
+  /** Memory of this size for the answer, which is taken back when that has left. */
+  readonly lend: (sizeBytes: number) => Buffer
 }
 
 export type Handler<A extends AnyApi> = (

@@ -79,6 +79,7 @@ function readOne(
       readCommitted: reader.readCommitted,
       maxBytes: limits.maxBytes,
       minOneBatch: limits.minOneBatch,
+      lend: context.lend,
     })
     return { partition, leaderEpoch: partition.leaderEpoch, read }
   } catch (error) {

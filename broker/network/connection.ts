@@ -6,6 +6,7 @@
  * request-memory.ts, which may put off reading, or close a connection that is too slow.
  */
 import type { Duplex } from 'node:stream'
+import type { BufferPool } from '../runtime/buffer-pool.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { FRAME_PREFIX_BYTES } from '../protocol/frame.ts'
@@ -21,6 +22,8 @@ export interface ConnectionInfo {
   readonly listener: string
   /** Aborted when the connection is gone. */
   readonly signal: AbortSignal
+  /** Memory of this size for the answer to a request that does not overlap; taken back when the answer has left. */
+  readonly lend: (sizeBytes: number) => Buffer
 }
 
 /**
@@ -38,6 +41,8 @@ type Answer = Awaited<ReturnType<Serve>>
  * in order must be done when `serve` returns its promise.
  */
 export type Overlaps = (frame: Buffer) => boolean
+
+const NOTHING = Buffer.alloc(0)
 
 const neverOverlaps: Overlaps = () => false
 
@@ -59,6 +64,8 @@ export interface ConnectionOptions {
   readonly overlaps?: Overlaps
   readonly maxFrameBytes: number
   readonly memory: RequestMemory
+  /** For the memory of answers. */
+  readonly buffers: BufferPool
   /** Negative: never. */
   readonly maxIdleMs: number
   readonly clock: Clock
@@ -86,6 +93,8 @@ export class Connection {
   #closing = false
   #lastActiveMs: number
   #cancelIdleCheck: () => void = () => {}
+  /** Of the pool, for the answer that is being made. */
+  #lent: Buffer[] = []
 
   constructor(options: ConnectionOptions) {
     const { socket, clientHost, listener } = options
@@ -97,7 +106,12 @@ export class Connection {
       evict: (reason) => this.#evict(reason),
     })
     this.#logger = options.logger.child({ client: clientHost, listener })
-    this.#info = { clientHost, listener, signal: this.#gone.signal }
+    this.#info = {
+      clientHost,
+      listener,
+      signal: this.#gone.signal,
+      lend: (sizeBytes) => this.#lend(sizeBytes),
+    }
     this.#lastActiveMs = options.clock.monotonicMs()
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('end', () => this.destroy())
@@ -196,6 +210,8 @@ export class Connection {
 
   /** Hands what is ready in one turn to the system in one call; waits while it takes no more. */
   async #send(answer: Answer): Promise<void> {
+    const lent = this.#lent
+    this.#lent = []
     if (answer === 'close') this.#closing = true
     if (answer === 'close' || answer === null || this.#gone.signal.aborted) return
     if (this.#socket.writableCorked === 0) {
@@ -203,6 +219,7 @@ export class Connection {
       process.nextTick(() => this.#socket.uncork())
     }
     for (const part of answer) this.#socket.write(part)
+    if (lent.length > 0) this.#socket.write(NOTHING, () => this.#giveBack(lent))
     if (!this.#socket.writableNeedDrain) return
     this.#lastActiveMs = this.#options.clock.monotonicMs()
     this.#sending = true
@@ -219,6 +236,16 @@ export class Connection {
     })
     this.#account.answerTaken()
     this.#sending = false
+  }
+
+  #lend(sizeBytes: number): Buffer {
+    const buffer = this.#options.buffers.take(sizeBytes)
+    this.#lent.push(buffer)
+    return buffer.subarray(0, sizeBytes)
+  }
+
+  #giveBack(lent: readonly Buffer[]): void {
+    for (const buffer of lent) this.#options.buffers.give(buffer)
   }
 
   #readOn(): void {

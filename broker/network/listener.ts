@@ -1,6 +1,7 @@
 /** One listener: accepts connections at exactly the address that the configuration names. */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { ListenerConfig } from '../config/listeners.ts'
+import type { BufferPool } from '../runtime/buffer-pool.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { Connection, type Overlaps, type Serve } from './connection.ts'
@@ -18,6 +19,7 @@ export interface ListenerOptions {
   readonly overlaps?: Overlaps
   readonly connections: Connections
   readonly memory: RequestMemory
+  readonly buffers: BufferPool
   readonly backlog: number
   readonly maxFrameBytes: number
   readonly maxIdleMs: number

@@ -50,6 +50,8 @@ export interface PartitionFetch {
   readonly maxBytes: number
   /** Return the first batch whole even if it is larger than maxBytes. */
   readonly minOneBatch: boolean
+  /** Gives the memory for the records; it is their own unless given. */
+  readonly lend?: ((sizeBytes: number) => Buffer) | undefined
   /** undefined for a consumer, who reads up to the high watermark; a follower reads up to the end. */
   readonly replica: FetchingReplica | undefined
   /** A consumer that wants committed records only: it reads up to the last stable offset. */
@@ -327,7 +329,11 @@ export class Partition {
     const nothing = divergingEpoch !== undefined || request.offset >= upTo
     const read = nothing
       ? { records: NO_RECORDS, sizeBytes: 0 }
-      : this.log.read(request.offset, request.maxBytes, { upTo, minOneBatch: request.minOneBatch })
+      : this.log.read(request.offset, request.maxBytes, {
+          upTo,
+          minOneBatch: request.minOneBatch,
+          lend: request.lend,
+        })
     return {
       ...read,
       highWatermark: this.highWatermark,

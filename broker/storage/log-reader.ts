@@ -1,6 +1,6 @@
 /** Reads whole batches from the segments of a partition, and what readers of committed records must skip in them. */
 import { BATCH_OVERHEAD_BYTES, BatchView } from '../protocol/record-batch.ts'
-import type { Segment } from './segment.ts'
+import type { Lend, Segment } from './segment.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
 export interface ReadResult {
@@ -16,6 +16,8 @@ export interface ReadBounds {
   readonly maxBytes: number
   /** Returns the first batch even if it is larger than `maxBytes`. */
   readonly minOneBatch: boolean
+  /** Where the records are read to; memory of their own unless given. */
+  readonly lend?: Lend | undefined
 }
 
 export const NO_RECORDS: ReadResult = { records: Buffer.alloc(0), sizeBytes: 0 }
@@ -23,11 +25,12 @@ export const NO_RECORDS: ReadResult = { records: Buffer.alloc(0), sizeBytes: 0 }
 /** Whole batches from the one that holds `offset` on, out of one segment. */
 export function readBatches(segments: readonly Segment[], bounds: ReadBounds): ReadResult {
   const { offset, end, maxBytes, minOneBatch } = bounds
+  if (maxBytes <= 0 && !minOneBatch) return NO_RECORDS
   const segment = segmentFor(segments, offset)
   const start = segment.positionOf(offset)
   const limit = end >= segment.endOffset ? segment.sizeBytes : segment.positionOf(end)
   if (limit <= start) return NO_RECORDS
-  const bytes = segment.read(start, Math.min(maxBytes, limit - start))
+  const bytes = segment.read(start, Math.min(maxBytes, limit - start), bounds.lend)
   const size = wholeBatchesSize(bytes)
   if (size > 0) return { records: bytes.subarray(0, size), sizeBytes: size }
   const first = minOneBatch ? segment.batchAt(start)?.bytes : undefined

@@ -22,7 +22,7 @@ import { encodeSnapshot } from './producer-snapshot.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ActiveProducer, AppendOrigin, ProducerState } from './producer-state.ts'
 import { loadProducers, recoverSegments } from './recovery.ts'
-import { type Segment, type SegmentLimits, segmentLimits } from './segment.ts'
+import { type Lend, type Segment, type SegmentLimits, segmentLimits } from './segment.ts'
 import { findByTimestamp, findMaxTimestamp, type FoundRecord } from './timestamp-search.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
@@ -243,9 +243,13 @@ export class PartitionLog {
 
   /**
    * Whole batches from the one that holds `offset` on, all below `upTo`, at most `maxBytes`; with `minOneBatch` the
-   * first one even if larger. Throws OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+   * first one even if larger. `lend` gives the memory, which the records are in for as long as it is lent. Throws OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
    */
-  read(offset: number, maxBytes: number, options: { upTo: number; minOneBatch: boolean }): ReadResult {
+  read(
+    offset: number,
+    maxBytes: number,
+    options: { upTo: number; minOneBatch: boolean; lend?: Lend | undefined },
+  ): ReadResult {
     this.#mustBeUsable()
     if (offset < this.logStartOffset || offset > this.logEndOffset) {
       throw new KafkaError(
@@ -255,8 +259,8 @@ export class PartitionLog {
     }
     const end = Math.min(options.upTo, this.logEndOffset)
     if (offset >= end) return NO_RECORDS
-    const { minOneBatch } = options
-    return this.#guarded(() => readBatches(this.#segments.all, { offset, end, maxBytes, minOneBatch }))
+    const { minOneBatch, lend } = options
+    return this.#guarded(() => readBatches(this.#segments.all, { offset, end, maxBytes, minOneBatch, lend }))
   }
 
   /** The first record at or after `timestampMs`, below `upTo`. */

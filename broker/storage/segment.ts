@@ -18,6 +18,11 @@ const MAX_RELATIVE_OFFSET = 0x7fff_ffff
 /** Between two index entries that are made again for a segment whose index is damaged. */
 const REPAIR_INTERVAL_BYTES = 4096
 
+/** Gives memory of a size to read into, for as long as the reader has agreed on with whoever lends it. */
+export type Lend = (sizeBytes: number) => Buffer
+
+const allocate: Lend = (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes)
+
 export interface SegmentLimits {
   readonly segmentBytes: number
   /** Age at which a segment is closed. */
@@ -253,8 +258,8 @@ export class Segment {
   }
 
   /** The bytes from `position` on, at most `maxBytes`. */
-  read(position: number, maxBytes: number): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(maxBytes, this.#sizeBytes - position)))
+  read(position: number, maxBytes: number, lend: Lend = allocate): Buffer {
+    const bytes = lend(Math.max(0, Math.min(maxBytes, this.#sizeBytes - position)))
     const count = this.#open().read(bytes, position)
     return bytes.subarray(0, count)
   }

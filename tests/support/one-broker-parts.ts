@@ -126,6 +126,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
         clientHost: '127.0.0.1',
         listener: 'PLAINTEXT',
         signal: gone.signal,
+        lend: (sizeBytes) => Buffer.alloc(sizeBytes),
         ...common,
         ...more,
       }

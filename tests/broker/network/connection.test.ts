@@ -7,6 +7,7 @@ import {
 } from '../../../broker/network/connection.ts'
 import { RequestMemory } from '../../../broker/network/request-memory.ts'
 import { MalformedFrameError } from '../../../broker/protocol/reader.ts'
+import { BufferPool } from '../../../broker/runtime/buffer-pool.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { waitUntil } from '../../support/wait-until.ts'
@@ -45,6 +46,7 @@ function connect(
     serve,
     maxFrameBytes: options.maxFrameBytes ?? 1000,
     memory: new RequestMemory(1_000_000, clock),
+    buffers: new BufferPool(1_000_000),
     maxIdleMs: options.maxIdleMs ?? -1,
     ...(options.overlaps === undefined ? {} : { overlaps: options.overlaps }),
     clock,
@@ -119,6 +121,34 @@ describe('a connection', () => {
     expect(scene.received()).toBe('')
   })
 
+  test('memory that was lent for an answer is taken back when the answer has left, and not before', async () => {
+    const [client, server] = duplexPair({ highWaterMark: 10 })
+    const buffers = new BufferPool(1_000_000)
+    const connection = new Connection({
+      socket: server,
+      clientHost: '127.0.0.1',
+      listener: 'PLAINTEXT',
+      serve: (_frame, { lend }) => Promise.resolve([lend(100).fill('a'), lend(5000).fill('b')]),
+      maxFrameBytes: 1000,
+      memory: new RequestMemory(1_000_000, new ManualClock()),
+      buffers,
+      maxIdleMs: -1,
+      clock: new ManualClock(),
+      logger: silentLogger,
+      onClose: () => {},
+    })
+    client.write(framed('request'))
+    await waitUntil(() => client.readableLength > 0, 'the answer begins to arrive')
+    expect(buffers.freeBytes).toBe(0)
+    let received = ''
+    client.on('data', (chunk: Buffer) => {
+      received += chunk.toString()
+    })
+    await waitUntil(() => buffers.freeBytes === 4096 + 8192, 'the memory is back')
+    expect(received).toBe('a'.repeat(100) + 'b'.repeat(5000))
+    connection.destroy()
+  })
+
   test('a request without an answer is followed by the next', async () => {
     const scene = connect((frame, info) =>
       frame.toString() === 'quiet' ? Promise.resolve(null) : echo(frame, info),
@@ -152,6 +182,7 @@ describe('a connection', () => {
       },
       maxFrameBytes: 1000,
       memory: new RequestMemory(1_000_000, new ManualClock()),
+      buffers: new BufferPool(1_000_000),
       maxIdleMs: -1,
       clock: new ManualClock(),
       logger: silentLogger,
@@ -238,6 +269,7 @@ describe('a connection', () => {
       serve: () => Promise.resolve([Buffer.alloc(100)]),
       maxFrameBytes: 1000,
       memory: new RequestMemory(1_000_000, clock),
+      buffers: new BufferPool(1_000_000),
       maxIdleMs: 1000,
       clock,
       logger: silentLogger,

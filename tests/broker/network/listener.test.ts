@@ -4,6 +4,7 @@ import { loadConfig } from '../../../broker/config/config.ts'
 import { type ConnectionLimits, Connections } from '../../../broker/network/connections.ts'
 import { Listener } from '../../../broker/network/listener.ts'
 import { RequestMemory } from '../../../broker/network/request-memory.ts'
+import { BufferPool } from '../../../broker/runtime/buffer-pool.ts'
 import { systemClock } from '../../../broker/runtime/clock.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -27,6 +28,7 @@ function listenerOn(address: string, connections = limited({})): Listener {
     serve: () => Promise.resolve(null),
     connections,
     memory: new RequestMemory(1_000_000, systemClock),
+    buffers: new BufferPool(1_000_000),
     backlog: 50,
     maxFrameBytes: 1000,
     maxIdleMs: -1,

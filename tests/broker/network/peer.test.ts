@@ -5,6 +5,7 @@ import { Connection, type Serve } from '../../../broker/network/connection.ts'
 import { Peer, PeerUnavailableError } from '../../../broker/network/peer.ts'
 import { RequestMemory } from '../../../broker/network/request-memory.ts'
 import { ApiVersions } from '../../../broker/protocol/apis/api-versions.ts'
+import { BufferPool } from '../../../broker/runtime/buffer-pool.ts'
 import { systemClock } from '../../../broker/runtime/clock.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { Metrics } from '../../../broker/runtime/metrics.ts'
@@ -31,6 +32,7 @@ async function listen(serve: Serve = dispatch, port = 0): Promise<Other> {
       serve,
       maxFrameBytes: 1000,
       memory: new RequestMemory(1_000_000, systemClock),
+      buffers: new BufferPool(1_000_000),
       maxIdleMs: -1,
       clock: systemClock,
       logger: silentLogger,
