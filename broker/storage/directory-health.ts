@@ -12,8 +12,7 @@
  */
 import { KafkaError } from '../protocol/errors.ts'
 import type { Logger } from '../runtime/logger.ts'
-
-const NO_SPACE: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT'])
+import { isNoSpace } from './files.ts'
 
 export class DirectoryHealth {
   readonly path: string
@@ -100,8 +99,4 @@ export class DirectoryHealth {
     this.#full ??= `${this.path} is full: ${file}: ${(error as Error).message}; nothing was appended`
     return new KafkaError('KAFKA_STORAGE_ERROR', this.#full)
   }
-}
-
-function isNoSpace(error: unknown): boolean {
-  return error instanceof Error && NO_SPACE.has((error as NodeJS.ErrnoException).code)
 }

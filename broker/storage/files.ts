@@ -172,6 +172,12 @@ function openOrCreate(path: string, create: boolean): number {
   }
 }
 
+/** Whether a write found no space. Not so when a sync says it: what the kernel held for the file is lost then. */
+export function isNoSpace(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException
+  return (code === 'ENOSPC' || code === 'EDQUOT') && syscall !== 'fsync' && syscall !== 'fdatasync'
+}
+
 function isAbsent(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }

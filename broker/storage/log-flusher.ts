@@ -14,7 +14,7 @@ import type { ProducerSnapshots } from './producer-snapshots.ts'
 
 export interface LogFlusherOptions extends Pick<
   PartitionLogOptions,
-  'directory' | 'clock' | 'logger' | 'checkpoint'
+  'directory' | 'clock' | 'logger' | 'checkpoint' | 'health'
 > {
   readonly epochs: LeaderEpochs
   readonly snapshots: ProducerSnapshots
@@ -52,7 +52,12 @@ export class LogFlusher {
   flush(): Promise<void> {
     this.#queued ??= this.#o.exclusive(async () => {
       this.#queued = undefined
-      await this.flushNow()
+      try {
+        await this.flushNow()
+      } catch (error) {
+        // What was not flushed for want of space for an index or a checkpoint is flushed the next time.
+        throw this.#o.health.failedWrite(this.#o.directory, error)
+      }
     })
     return this.#queued
   }

@@ -395,7 +395,13 @@ export class Segment {
     this.#isDirty = false
     if (withIndexes) this.#hasDirtyIndexes = false
     if (withBatches) await this.#open().sync()
-    if (withIndexes) await this.#indexes.flush()
+    if (!withIndexes) return
+    try {
+      await this.#indexes.flush()
+    } catch (error) {
+      this.#hasDirtyIndexes = true
+      throw error
+    }
   }
 
   /** Closes the files; a later use opens them again. */

@@ -5,6 +5,7 @@ import { splitBatches } from '../../broker/protocol/record-batch.ts'
 import { decodeRecords } from '../../broker/protocol/record-codec.ts'
 import { systemClock } from '../../broker/runtime/clock.ts'
 import { silentLogger } from '../../broker/runtime/logger.ts'
+import type { MeasureSpace } from '../../broker/storage/disk-space.ts'
 import type { Files } from '../../broker/storage/files.ts'
 import { LogManager, type LogManagerOptions } from '../../broker/storage/log-manager.ts'
 import type { PartitionLog } from '../../broker/storage/partition-log.ts'
@@ -12,7 +13,13 @@ import type { PartitionLog } from '../../broker/storage/partition-log.ts'
 export const TOPIC_ID = 'AbcdefghijklmnopqrstuQ'
 export const CLUSTER_ID = 'abcdefghijklmnopqrstuw'
 
-export const storageConfig = loadConfig('node.id=1\nquorum.connect=embedded:/unused\n')
+/** Whatever is free where the tests run is enough. */
+export const storageConfig = loadConfig({
+  'node.id': '1',
+  'quorum.connect': 'embedded:/unused',
+  'disk.reserve.percent': '0',
+  'disk.reserve.min.bytes': '0',
+})
 
 /** Rolls a segment every few batches, with an index entry for almost each. */
 export const smallSegments = storageConfig.topic(
@@ -21,6 +28,9 @@ export const smallSegments = storageConfig.topic(
     ['index.interval.bytes', '1'],
   ]),
 )
+
+const unlimited: MeasureSpace = () =>
+  Promise.resolve({ fileSystem: 'memory', totalBytes: 2 ** 40, usableBytes: 2 ** 40 })
 
 export function openLogs(
   directory: string,
@@ -34,7 +44,7 @@ export function openLogs(
     nodeId: 1,
     clock: systemClock,
     logger: silentLogger,
-    ...(files === undefined ? {} : { files, lock: () => ({ release: () => {} }) }),
+    ...(files === undefined ? {} : { files, lock: () => ({ release: () => {} }), measure: unlimited }),
     ...more,
   })
 }

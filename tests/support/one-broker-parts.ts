@@ -55,6 +55,9 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
   const config = loadConfig({
     'node.id': String(BROKER_ID),
     'log.dirs': logDir,
+    // Whatever is free where the tests run is enough.
+    'disk.reserve.percent': '0',
+    'disk.reserve.min.bytes': '0',
     'quorum.connect': quorum,
     ...options.settings,
   })
@@ -65,7 +68,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
   const endpoint = { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: '127.0.0.1', port: 9092 }
   const registration = await metadata.register({ id: BROKER_ID, endpoints: [endpoint], rack: null }, 6000)
   const logs = await LogManager.open({
-    dirs: [logDir],
+    dirs: [...config.logDirs],
     config,
     clusterId: CLUSTER_ID,
     nodeId: BROKER_ID,

@@ -76,6 +76,9 @@ export class BrokerProcess {
       'log.dirs': path.join(this.folder, 'logs'),
       'quorum.connect': quorum ?? `embedded:${path.join(this.folder, 'metadata.db')}`,
       'offsets.topic.num.partitions': '5',
+      // Whatever is free where the tests run is enough.
+      'disk.reserve.percent': '0',
+      'disk.reserve.min.bytes': '0',
       ...overrides,
     }
   }
