@@ -19,6 +19,7 @@ import type { Handler, RequestContext } from './context.ts'
 import { type FetchOutcome, type FetchReader, type PartitionRefusal, readAll } from './fetch-read.ts'
 import type { FetchRound, FetchTarget } from './fetch-sessions.ts'
 import { waitForMore } from './fetch-wait.ts'
+import { isReadCommitted } from './isolation-level.ts'
 import { leaderEndpoints, leaderHint, type LeaderHint } from './leader-hint.ts'
 
 type Request = RequestOf<typeof Fetch>
@@ -28,7 +29,6 @@ type PartitionResponse = TopicResponse['partitions'][number]
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const FIRST_VERSION_WITH_LEADER_HINTS = 16
-const READ_COMMITTED = 1
 const NO_RECORDS = Buffer.alloc(0)
 
 export const fetch: Handler<typeof Fetch> = async (request, context) => {
@@ -53,17 +53,11 @@ export const fetch: Handler<typeof Fetch> = async (request, context) => {
 }
 
 function readerOf(request: Request, context: RequestContext): FetchReader {
-  const { isolationLevel } = request
-  if (isolationLevel !== 0 && isolationLevel !== READ_COMMITTED) {
-    throw new KafkaError(
-      'INVALID_REQUEST',
-      `the isolation level ${isolationLevel} is neither 0 (read_uncommitted) nor 1 (read_committed)`,
-    )
-  }
+  const readCommitted = isReadCommitted(request.isolationLevel)
   const replica = fetchingReplica(request)
   return {
     replica,
-    readCommitted: isolationLevel === READ_COMMITTED && replica === undefined,
+    readCommitted: readCommitted && replica === undefined,
     maxBytes: Math.min(request.maxBytes, context.config.get('fetch.max.bytes')),
   }
 }

@@ -4,7 +4,7 @@ import { defineApi, t } from '../schema.ts'
 export const ListOffsets = defineApi({
   key: 2,
   name: 'ListOffsets',
-  versions: '1-10',
+  versions: '1-11',
   flexible: '6+',
   request: {
     replicaId: t.int32,
