@@ -11,8 +11,25 @@ export interface Codec {
   write(writer: ByteWriter, value: unknown): void
 }
 
+/** What a value is made of, for whoever walks over a message. */
+export type Shape =
+  | 'boolean'
+  | 'int8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'float64'
+  | 'uuid'
+  | 'string'
+  | 'bytes'
+  | { readonly array: FieldTable }
+  | { readonly struct: StructTable }
+
 /** A type of value; `bind` gives its codec for one version of the message. */
 export interface Kind {
+  readonly shape: Shape
   bind(version: number, flexible: boolean, nullable: boolean): Codec
   implicitDefault(version: number): unknown
 }
@@ -36,12 +53,13 @@ export type StructTable = Readonly<Record<string, FieldTable>>
 
 /** Values of a fixed size, the same in every version. */
 export function fixedKind<T>(
+  shape: Shape,
   read: (reader: ByteReader) => T,
   write: (writer: ByteWriter, value: T) => void,
   initial: T,
 ): Kind {
   const codec: Codec = { read, write: (writer, value) => write(writer, value as T) }
-  return { bind: () => codec, implicitDefault: () => initial }
+  return { shape, bind: () => codec, implicitDefault: () => initial }
 }
 
 /** Reads the length in front of a string, byte string or array: negative for null, which Apache Kafka writes as -1. */
@@ -88,6 +106,7 @@ function lengthPrefixed<T>(
 }
 
 export const stringKind: Kind = {
+  shape: 'string',
   implicitDefault: () => '',
   bind: (_version, flexible, nullable) =>
     lengthPrefixed<string>(flexible, nullable, true, {
@@ -100,6 +119,7 @@ export const stringKind: Kind = {
 const NO_BYTES = Buffer.alloc(0)
 
 export const bytesKind: Kind = {
+  shape: 'bytes',
   implicitDefault: () => NO_BYTES,
   bind: (_version, flexible, nullable) =>
     lengthPrefixed<Buffer>(flexible, nullable, false, {
@@ -113,6 +133,7 @@ export const bytesKind: Kind = {
 export type RecordsToSend = Buffer | readonly Buffer[]
 
 export const recordsKind: Kind = {
+  shape: 'bytes',
   implicitDefault: () => NO_BYTES,
   bind: (_version, flexible, nullable) =>
     lengthPrefixed<RecordsToSend>(flexible, nullable, false, {
@@ -128,17 +149,13 @@ export const recordsKind: Kind = {
 
 export function arrayKind(item: FieldTable): Kind {
   return {
+    shape: { array: item },
     implicitDefault: () => [],
     bind(version, flexible, nullable) {
       const itemCodec = item.kind.bind(version, flexible, includesVersion(item.options.nullable, version))
       return lengthPrefixed<unknown[]>(flexible, nullable, false, {
         read(reader, length) {
-          // Every element takes a byte at least, so a count beyond what is left is a lie.
-          if (length > reader.remaining) {
-            throw new MalformedFrameError(
-              `an array of ${length} elements at byte ${reader.position}, where ${reader.remaining} bytes are left`,
-            )
-          }
+          reader.takeElements(length)
           const items: unknown[] = []
           for (let index = 0; index < length; index += 1) items.push(itemCodec.read(reader))
           return items
@@ -250,6 +267,7 @@ export function structCodec(fields: StructTable, version: number, flexible: bool
 
 export function structKind(fields: StructTable): Kind {
   return {
+    shape: { struct: fields },
     implicitDefault: (version) =>
       Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, defaultOf(field, version)])),
     bind(version, flexible, nullable) {

@@ -1,8 +1,12 @@
 /**
  * Reads the primitive encodings of the Kafka protocol from one buffer, front to back.
  * Byte strings are views of the buffer, never copies. Every length is checked against what is left, so a
- * hostile length costs nothing; whatever does not fit throws MalformedFrameError.
+ * hostile length costs nothing; whatever does not fit throws MalformedFrameError. The elements of arrays are counted,
+ * because an element of two bytes becomes an object of a hundred.
  */
+
+/** Of all arrays in one message: several times what a request about every partition of the largest cluster has. */
+const MAX_ELEMENTS = 1_000_000
 
 /** The bytes do not follow the schema: the connection that sent them is closed, nothing else happens. */
 export class MalformedFrameError extends Error {
@@ -12,6 +16,7 @@ export class MalformedFrameError extends Error {
 export class ByteReader {
   readonly #bytes: Buffer
   #position: number
+  #elementsLeft = MAX_ELEMENTS
 
   constructor(bytes: Buffer, position = 0) {
     this.#bytes = bytes
@@ -36,6 +41,19 @@ export class ByteReader {
     }
     this.#position = start + size
     return start
+  }
+
+  /** Called before an array of that many elements is read: each of them takes a byte at least. */
+  takeElements(count: number): void {
+    if (count > this.remaining) {
+      throw new MalformedFrameError(
+        `an array of ${count} elements at byte ${this.#position}, where ${this.remaining} bytes are left`,
+      )
+    }
+    this.#elementsLeft -= count
+    if (this.#elementsLeft < 0) {
+      throw new MalformedFrameError(`more than ${MAX_ELEMENTS} elements of arrays in one message`)
+    }
   }
 
   boolean(): boolean {

@@ -15,6 +15,7 @@ import {
   type Kind,
   recordsKind,
   type RecordsToSend,
+  type Shape,
   stringKind,
   structCodec,
   structKind,
@@ -88,11 +89,12 @@ export type Encodable<F extends Fields> = Flatten<
 >
 
 function fixed<T>(
+  shape: Shape,
   read: (reader: ByteReader) => T,
   write: (writer: ByteWriter, value: T) => void,
   initial: T,
 ): Field<T> {
-  return new Field<T>(fixedKind(read, write, initial))
+  return new Field<T>(fixedKind(shape, read, write, initial))
 }
 
 function struct<F extends Fields>(fields: F): Field<Decoded<F>, Encodable<F>> {
@@ -108,47 +110,56 @@ function array(item: AnyField | Fields): AnyField {
 /** The types that fields are made of. Integers are numbers; int64 is exact up to 2^53 (see ByteReader.int64). */
 export const t = {
   boolean: fixed(
+    'boolean',
     (reader) => reader.boolean(),
     (writer, value) => writer.boolean(value),
     false,
   ),
   int8: fixed(
+    'int8',
     (reader) => reader.int8(),
     (writer, value) => writer.int8(value),
     0,
   ),
   int16: fixed(
+    'int16',
     (reader) => reader.int16(),
     (writer, value) => writer.int16(value),
     0,
   ),
   uint16: fixed(
+    'uint16',
     (reader) => reader.uint16(),
     (writer, value) => writer.uint16(value),
     0,
   ),
   int32: fixed(
+    'int32',
     (reader) => reader.int32(),
     (writer, value) => writer.int32(value),
     0,
   ),
   uint32: fixed(
+    'uint32',
     (reader) => reader.uint32(),
     (writer, value) => writer.uint32(value),
     0,
   ),
   int64: fixed(
+    'int64',
     (reader) => reader.int64(),
     (writer, value) => writer.int64(value),
     0,
   ),
   float64: fixed(
+    'float64',
     (reader) => reader.float64(),
     (writer, value) => writer.float64(value),
     0,
   ),
   /** 22 characters of base64url; ZERO_UUID where there is none. */
   uuid: fixed(
+    'uuid',
     (reader) => reader.uuid(),
     (writer, value) => writer.uuid(value),
     'AAAAAAAAAAAAAAAAAAAAAA',
@@ -169,6 +180,7 @@ export interface Message<F extends Fields> {
   readonly name: string
   readonly versions: VersionRange
   readonly flexible: VersionRange
+  readonly fields: F
   /** Throws MalformedFrameError where the bytes do not follow the table. */
   decode(version: number, reader: ByteReader): Decoded<F>
   encode(version: number, value: Encodable<F>, writer: ByteWriter): void
@@ -198,6 +210,7 @@ export function defineMessage<const F extends Fields>(table: {
     name: table.name,
     versions,
     flexible,
+    fields: table.fields,
     decode: (version, reader) => codecOf(version).read(reader) as Decoded<F>,
     encode: (version, value, writer) => codecOf(version).write(writer, value),
   }
