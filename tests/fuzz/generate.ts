@@ -7,17 +7,28 @@ const MAX_ELEMENTS = 4
 const NULL_CHANCE = 0.15
 const LEFT_OUT_CHANCE = 0.5
 
-/** Whole numbers of each type that its encoding keeps exactly. */
-const INTEGERS: Readonly<Record<string, readonly number[]>> = {
-  int8: [0, 1, -1, 127, -128],
-  int16: [0, 1, -1, 32_767, -32_768],
-  uint16: [0, 1, 65_535],
-  int32: [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)],
-  uint32: [0, 1, 2 ** 32 - 1],
-  int64: [0, 1, -1, 2 ** 53, -(2 ** 53), 2 ** 32, -(2 ** 32) - 1, -(2 ** 63)],
+const TEXTS = ['', 'a', 'topic-1', 'é', '漢字', '\u0000', '😀', 'x'.repeat(249), 'y'.repeat(300)]
+
+type Generator = (random: Random) => unknown
+
+/** Small numbers, and those at the edges of a type that its encoding keeps exactly. */
+function integer(...edges: readonly number[]): Generator {
+  return (random) => (random.chance(0.5) ? random.below(100) : random.pick(edges))
 }
 
-const TEXTS = ['', 'a', 'topic-1', 'é', '漢字', '\u0000', '😀', 'x'.repeat(249), 'y'.repeat(300)]
+const GENERATORS: Readonly<Record<Extract<Shape, string>, Generator>> = {
+  boolean: (random) => random.chance(0.5),
+  int8: integer(-1, 127, -128),
+  int16: integer(-1, 32_767, -32_768),
+  uint16: integer(65_535),
+  int32: integer(-1, 2 ** 31 - 1, -(2 ** 31)),
+  uint32: integer(2 ** 32 - 1),
+  int64: integer(-1, 2 ** 53, -(2 ** 53), 2 ** 32, -(2 ** 32) - 1, -(2 ** 63)),
+  float64: (random) => random.pick([0, 1.5, -1e300, Infinity]),
+  uuid: (random) => random.bytes(16).toString('base64url'),
+  string: (random) => random.pick(TEXTS),
+  bytes: (random) => random.bytes(random.pick([0, 1, 61, 100, 2000])),
+}
 
 export function generateStruct(
   fields: StructTable,
@@ -42,24 +53,7 @@ function generateField({ kind, options }: FieldTable, version: number, random: R
 }
 
 function generateShape(shape: Shape, version: number, random: Random): unknown {
-  if (typeof shape === 'object') {
-    if ('struct' in shape) return generateStruct(shape.struct, version, random)
-    return Array.from({ length: random.below(MAX_ELEMENTS) }, () =>
-      generateField(shape.array, version, random),
-    )
-  }
-  switch (shape) {
-    case 'boolean':
-      return random.chance(0.5)
-    case 'float64':
-      return random.pick([0, 1.5, -1e300, Infinity])
-    case 'uuid':
-      return random.bytes(16).toString('base64url')
-    case 'string':
-      return random.pick(TEXTS)
-    case 'bytes':
-      return random.bytes(random.pick([0, 1, 61, 100, 2000]))
-    default:
-      return random.chance(0.5) ? random.pick(INTEGERS[shape]!) : random.below(100)
-  }
+  if (typeof shape === 'string') return GENERATORS[shape](random)
+  if ('struct' in shape) return generateStruct(shape.struct, version, random)
+  return Array.from({ length: random.below(MAX_ELEMENTS) }, () => generateField(shape.array, version, random))
 }
