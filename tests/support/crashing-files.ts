@@ -139,16 +139,31 @@ export class CrashingFiles implements Files {
 
   rename(from: string, to: string): void {
     this.#change()
+    if (this.#directories.has(from)) return this.#renameDirectory(from, to)
     const node = this.#names.get(from)
     if (node === undefined) throw new Error(`ENOENT: ${from}`)
     this.#names.delete(from)
     this.#names.set(to, node)
   }
 
+  /** With all in it, at once and for good. */
+  #renameDirectory(from: string, to: string): void {
+    const moved = (name: string): string =>
+      path.dirname(name) === from ? path.join(to, path.basename(name)) : name
+    const renamed = (names: Map<string, Node>) =>
+      new Map([...names].map(([name, node]) => [moved(name), node]))
+    this.#names = renamed(this.#names)
+    this.#durableNames = renamed(this.#durableNames)
+    this.#directories.delete(from)
+    this.#directories.add(to)
+  }
+
   remove(file: string): void {
     if (!this.exists(file)) return
     this.#change()
     this.#names.delete(file)
+    if (!this.#directories.delete(file)) return
+    for (const name of this.#names.keys()) if (path.dirname(name) === file) this.#names.delete(name)
   }
 
   async syncDirectory(directory: string): Promise<void> {
