@@ -6,7 +6,7 @@
 import type { Files, OpenFile } from './files.ts'
 
 /** Far below what systemd/broker.service allows, which sockets share. */
-const MAX_OPEN_FILES = 4096
+const MAX_OPEN_FILES = 2048
 
 /** `files` with at most `maxOpen` files open, but for those that are being synced. */
 export function pooledFiles(files: Files, maxOpen = MAX_OPEN_FILES): Files {

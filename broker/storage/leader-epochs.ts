@@ -22,7 +22,8 @@ export class LeaderEpochs {
   readonly #files: Files
   readonly #path: string
   #entries: EpochStart[]
-  #changed = false
+  /** What the file has. */
+  #written: readonly EpochStart[]
 
   /** Reads the file if it is there. Throws CorruptCheckpointError. */
   constructor(files: Files, directory: string) {
@@ -32,7 +33,7 @@ export class LeaderEpochs {
     for (const [epoch, startOffset] of readCheckpoint(files, this.#path, 2)) {
       this.assign(checkpointNumber(epoch!, this.#path), checkpointNumber(startOffset!, this.#path))
     }
-    this.#changed = false
+    this.#written = this.#entries
   }
 
   /** -1 when no epoch is known. */
@@ -44,9 +45,8 @@ export class LeaderEpochs {
   assign(epoch: number, startOffset: number): void {
     const last = this.#entries.at(-1)
     if (epoch < 0 || (last !== undefined && last.epoch === epoch && last.startOffset <= startOffset)) return
-    this.#entries = this.#entries.filter((entry) => entry.epoch < epoch && entry.startOffset < startOffset)
-    this.#entries.push({ epoch, startOffset })
-    this.#changed = true
+    const kept = this.#entries.filter((entry) => entry.epoch < epoch && entry.startOffset < startOffset)
+    this.#entries = [...kept, { epoch, startOffset }]
   }
 
   /** Where `epoch` ends in a log that ends at `logEndOffset`; (-1, -1) for an epoch that is not known here. */
@@ -65,9 +65,7 @@ export class LeaderEpochs {
 
   /** Drops the epochs that begin at `endOffset` or later. */
   truncateEnd(endOffset: number): void {
-    const kept = this.#entries.filter((entry) => entry.startOffset < endOffset)
-    this.#changed ||= kept.length < this.#entries.length
-    this.#entries = kept
+    this.#entries = this.#entries.filter((entry) => entry.startOffset < endOffset)
   }
 
   /** The log now begins at `startOffset`: drops the epochs before it; the one that spans it begins there. */
@@ -76,19 +74,23 @@ export class LeaderEpochs {
     if (spanning === undefined || spanning.startOffset === startOffset) return
     const later = this.#entries.filter((entry) => entry.startOffset > startOffset)
     this.#entries = [{ epoch: spanning.epoch, startOffset }, ...later]
-    this.#changed = true
   }
 
-  /** Writes the file if anything changed. Calls must not overlap. */
-  async flush(): Promise<void> {
-    if (!this.#changed) return
-    this.#changed = false
-    try {
-      const lines = this.#entries.map(({ epoch, startOffset }) => [epoch, startOffset])
-      await writeCheckpoint(this.#files, this.#path, lines)
-    } catch (error) {
-      this.#changed = true
-      throw error
-    }
+  /**
+   * Writes the file if anything changed. An epoch that has no record before `endOffset` yet is left out: when the log
+   * is opened nothing would show that it ever was. Calls must not overlap.
+   */
+  async flush(endOffset: number): Promise<void> {
+    const entries = this.#entries.filter(({ startOffset }) => startOffset < endOffset)
+    if (isSame(entries, this.#written)) return
+    const lines = entries.map(({ epoch, startOffset }) => [epoch, startOffset])
+    await writeCheckpoint(this.#files, this.#path, lines)
+    this.#written = entries
   }
+}
+
+function isSame(one: readonly EpochStart[], other: readonly EpochStart[]): boolean {
+  const isLike = (entry: EpochStart, index: number): boolean =>
+    entry.epoch === other[index]?.epoch && entry.startOffset === other[index].startOffset
+  return one.length === other.length && one.every(isLike)
 }

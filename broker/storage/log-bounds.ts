@@ -46,7 +46,7 @@ export class LogBounds {
     if (offset >= writer.logEndOffset) {
       // An epoch that was led here without a record would make the logs seem to differ for ever.
       epochs.truncateEnd(writer.logEndOffset)
-      return epochs.flush()
+      return epochs.flush(writer.logEndOffset)
     }
     if (offset <= this.#logStartOffset) return this.restartAt(Math.min(offset, this.#logStartOffset))
     await flusher.lowerTo(offset)
@@ -77,7 +77,7 @@ export class LogBounds {
     snapshots.removeAfter(end)
     writer.restartAt(end, this.#o.loadProducers(this.#logStartOffset))
     await segments.syncNames()
-    await epochs.flush()
+    await epochs.flush(writer.logEndOffset)
   }
 
   /** Records before `offset` are no longer readable; segments that hold nothing else are removed. */
@@ -92,7 +92,7 @@ export class LogBounds {
     epochs.truncateStart(offset)
     await this.#o.checkpoint()
     this.#removeSegmentsBelow(offset)
-    await epochs.flush()
+    await epochs.flush(writer.logEndOffset)
   }
 
   /** The same, and the active segment goes as well when it ends at `offset`. Returns how many segments went. */

@@ -75,7 +75,7 @@ export class LogFlusher {
     for (const segment of this.#o.segments.all.filter(({ isDirty }) => isDirty)) await segment.flush()
     await this.#o.snapshots.flush()
     await this.#o.segments.syncNames()
-    await this.#o.epochs.flush()
+    await this.#o.epochs.flush(end)
     this.#recoveryPoint = Math.max(this.#recoveryPoint, end)
   }
 

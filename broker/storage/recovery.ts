@@ -66,6 +66,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredSegments {
       }
     }
     segments.push(segment)
+    segment.close()
   }
   for (const segment of segments.slice(0, -1)) if (segment.isDirty) segment.seal()
   snapshots.removeStray(segments.map(({ baseOffset }) => baseOffset))
