@@ -83,7 +83,7 @@ export const TOPIC_KEYS = {
     type: 'long',
     default: LONG_MAX,
     min: 0,
-    broker: [{ key: 'log.flush.interval.ms' }],
+    broker: [{ key: 'log.flush.interval.ms' }, { key: 'log.flush.scheduler.interval.ms' }],
     doc: 'Force a partition to disk when its records are this old.',
   },
   'index.interval.bytes': {

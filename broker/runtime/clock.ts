@@ -11,10 +11,14 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
 }
 
+/** What a timer of Node waits at most; more would end at once. */
+const MAX_TIMEOUT_MS = 0x7fff_ffff
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, action) {
+    if (delayMs > MAX_TIMEOUT_MS) return afterLong(delayMs, action)
     const timer = setTimeout(action, delayMs)
     timer.unref()
     return () => clearTimeout(timer)
@@ -33,4 +37,11 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', onAbort, { once: true })
     })
   },
+}
+
+function afterLong(delayMs: number, action: () => void): () => void {
+  let cancel = systemClock.after(MAX_TIMEOUT_MS, () => {
+    cancel = systemClock.after(delayMs - MAX_TIMEOUT_MS, action)
+  })
+  return () => cancel()
 }

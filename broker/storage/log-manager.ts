@@ -71,7 +71,6 @@ export class LogManager {
   #directories: readonly LogDirectory[] = []
   #offlineAtStart: readonly string[] = []
   #reserve: DiskReserve | undefined
-  #cancelCheckpoint: (() => void) | undefined
 
   /**
    * Rejects with DirectoryLockedError, MetaPropertiesError or DuplicatePartitionError, or when no directory can be
@@ -118,7 +117,7 @@ export class LogManager {
       throw new Error(`no log directory can be used: ${reasons.join('; ')}`)
     }
     this.#offlineAtStart = healths.filter(({ isOnline }) => !isOnline).map(({ path }) => path)
-    this.#scheduleCheckpoint()
+    this.#scheduleUpkeep()
     await this.#keepReserve()
   }
 
@@ -201,7 +200,7 @@ export class LogManager {
       topicId,
       topicConfig,
       directory: directory.partitionPath(at),
-      producerExpirationMs: this.#o.config.get('producer.id.expiration.ms'),
+      producerExpirationMs: () => this.#o.config.get('producer.id.expiration.ms'),
       files: this.#files,
       health: directory.health,
       clock: this.#o.clock,
@@ -222,16 +221,40 @@ export class LogManager {
     return log
   }
 
-  #scheduleCheckpoint(): void {
-    const intervalMs = this.#o.config.get('log.flush.offset.checkpoint.interval.ms')
-    this.#cancelCheckpoint = this.#o.clock.after(intervalMs, () => {
-      for (const directory of this.#directories) {
-        directory.checkpoint().catch((error: unknown) => {
-          this.#logger.error({ directory: directory.path, err: error }, 'checkpoint failed')
-        })
-      }
-      this.#scheduleCheckpoint()
+  #scheduleUpkeep(): void {
+    const { config } = this.#o
+    const checkpointMs = (): number =>
+      Math.min(
+        config.get('log.flush.offset.checkpoint.interval.ms'),
+        config.get('log.flush.start.offset.checkpoint.interval.ms'),
+      )
+    this.#repeat(checkpointMs, () => this.#checkpoint())
+    this.#repeat(
+      () => config.get('producer.id.expiration.check.interval.ms'),
+      () => {
+        for (const log of this.#logs.values()) log.expireProducers()
+      },
+    )
+  }
+
+  #checkpoint(): void {
+    for (const directory of this.#directories) {
+      directory.checkpoint().catch((error: unknown) => {
+        this.#logger.error({ directory: directory.path, err: error }, 'checkpoint failed')
+      })
+    }
+  }
+
+  /** Runs `action` after each interval; one of 0 ends that. */
+  #repeat(intervalMs: () => number, action: () => void): void {
+    const delayMs = intervalMs()
+    if (delayMs === 0) return
+    const cancel = this.#o.clock.after(delayMs, () => {
+      this.#cancels.delete(cancel)
+      action()
+      this.#repeat(intervalMs, action)
     })
+    this.#cancels.add(cancel)
   }
 
   /** Those of log.dirs that could not be used when the broker started: nobody knows what they hold. */
@@ -350,7 +373,6 @@ export class LogManager {
 
   /** Flushes and closes every log, writes the checkpoints, leaves the clean-shutdown marks, unlocks. */
   async close(brokerEpoch = -1): Promise<void> {
-    this.#cancelCheckpoint?.()
     this.#reserve?.close()
     for (const cancel of this.#cancels) cancel()
     for (const directory of this.#directories) await this.#closeDirectory(directory, brokerEpoch)

@@ -13,7 +13,8 @@ export interface PartitionLogOptions {
   /** The partition's own directory, which exists. */
   readonly directory: string
   readonly topicConfig: TopicConfig
-  readonly producerExpirationMs: number
+  /** `producer.id.expiration.ms` of the moment. */
+  readonly producerExpirationMs: () => number
   readonly files: Files
   readonly health: DirectoryHealth
   readonly clock: Clock

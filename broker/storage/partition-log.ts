@@ -131,7 +131,7 @@ export class PartitionLog {
   #loadProducers(logStartOffset: number): ProducerState {
     const { all, active } = this.#segments
     const state = loadProducers(all, this.#snapshots, logStartOffset, active.endOffset)
-    state.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
+    state.expire(this.#o.clock.now() - this.#o.producerExpirationMs())
     state.highWatermarkMoved(this.#highWatermark)
     return state
   }
@@ -307,7 +307,7 @@ export class PartitionLog {
 
   /** Forgets the producers that wrote nothing for `producer.id.expiration.ms`. */
   expireProducers(): void {
-    this.#writer.producers.expire(this.#o.clock.now() - this.#o.producerExpirationMs)
+    this.#writer.producers.expire(this.#o.clock.now() - this.#o.producerExpirationMs())
   }
 
   // Leader epochs
