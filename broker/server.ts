@@ -10,6 +10,7 @@
  */
 import type { Config } from './config/config.ts'
 import { GroupCoordinator } from './coordinator/group-coordinator.ts'
+import { watchParts } from './broker-metrics.ts'
 import { createDispatch, overlaps } from './dispatch.ts'
 import type { BrokerParts } from './handlers/context.ts'
 import { DepartedBrokers } from './handlers/departed-brokers.ts'
@@ -19,12 +20,14 @@ import { TopicCreator } from './handlers/topic-creator.ts'
 import { ClusterMetadata } from './metadata/cluster-metadata.ts'
 import { Controller } from './metadata/controller.ts'
 import { followDynamicSettings } from './metadata/follow-settings.ts'
-import type { BrokerRegistration, Endpoint, MetadataImage, PartitionImage } from './metadata/image.ts'
+import type { BrokerRegistration, Endpoint, MetadataImage } from './metadata/image.ts'
 import { openStore } from './metadata/open-store.ts'
+import { countLed } from './metadata/led-partitions.ts'
 import type { Registration } from './metadata/registration.ts'
 import { connectionLimits, requestMemoryBytes } from './network/connection-limits.ts'
 import { Connections } from './network/connections.ts'
 import { Listener } from './network/listener.ts'
+import { MetricsListener } from './network/metrics-listener.ts'
 import { Peer } from './network/peer.ts'
 import { RequestMemory } from './network/request-memory.ts'
 import { ReplicaManager } from './replication/replica-manager.ts'
@@ -33,8 +36,8 @@ import { Closers } from './runtime/closers.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Logger } from './runtime/logger.ts'
 import { Metrics } from './runtime/metrics.ts'
+import { watchProcess } from './runtime/process-metrics.ts'
 import { startCleaning } from './storage/cleaner/start-cleaning.ts'
-import type { DirectoryHealth } from './storage/directory-health.ts'
 import { LogManager } from './storage/log-manager.ts'
 
 const QUORUM_WAIT_LOGGED_EVERY_MS = 5_000
@@ -104,6 +107,7 @@ export class BrokerServer {
     const { metadata, clusterId } = await this.#openMetadata()
     const logs = await this.#openLogs(metadata, clusterId)
     const parts = this.#buildParts(metadata, clusterId, logs)
+    await this.#serveMetrics(parts, logs)
     await this.#openListeners(parts)
     const registration = await this.#register(metadata, parts.replicas)
     parts.replicas.start()
@@ -124,7 +128,6 @@ export class BrokerServer {
     // Clients are let go before the parts that serve them close.
     this.#closers.push('connections', () => this.#closeConnections())
     this.#closers.push('leaderships', () => this.#handOver(metadata, registration))
-    this.#watchMetrics(metadata, logs)
     const listeners = this.#endpoints.map(({ listener, host, port }) => `${listener}://${host}:${port}`)
     const startMs = Math.round(this.#options.clock.monotonicMs() - startedMs)
     this.#logger.info({ clusterId, listeners, startMs }, 'broker started')
@@ -306,61 +309,26 @@ export class BrokerServer {
     )
   }
 
-  #watchMetrics(metadata: ClusterMetadata, logs: LogManager): void {
-    const { brokerId } = this.#options.config
-    this.metrics.watch('kafka_network_connections', 'Open connections.', () => this.#connections.size)
-    const directories = (condition: (health: DirectoryHealth) => boolean) => () =>
-      logs.healths.filter(condition).length
-    this.metrics.watch(
-      'kafka_storage_offline_directories',
-      'Log directories that failed.',
-      directories(({ isOnline }) => !isOnline),
-    )
-    this.metrics.watch(
-      'kafka_storage_short_directories',
-      'Log directories with less space than the reserve: records of clients are refused.',
-      directories(({ isOnline, isShort }) => isOnline && isShort),
-    )
-    this.metrics.watch(
-      'kafka_network_request_memory_bytes',
-      'Received of requests that are not yet answered.',
-      () => this.#memory.requestBytes,
-    )
-    this.metrics.watch(
-      'kafka_network_answer_memory_bytes',
-      'Answers that clients have not read yet.',
-      () => this.#memory.answerBytes,
-    )
-    this.metrics.watch(
-      'kafka_network_waiting_connections',
-      'Connections that are not read because requests take up all that queued.max.request.bytes allows.',
-      () => this.#memory.waiting,
-    )
-    this.metrics.watch('kafka_replication_led_partitions', 'Partitions that this broker leads.', () =>
-      countLed(metadata.image, brokerId, () => true),
-    )
-    this.metrics.watch(
-      'kafka_replication_under_replicated_partitions',
-      'Partitions that this broker leads and that not all replicas are in sync with.',
-      () => countLed(metadata.image, brokerId, ({ isr, replicas }) => isr.length < replicas.length),
-    )
+  /** Serves the metrics, where that is asked for. */
+  async #serveMetrics(parts: BrokerParts, logs: LogManager): Promise<void> {
+    const { metricsAddress } = this.#options.config
+    watchParts(this.metrics, {
+      ...parts,
+      logs,
+      connections: this.#connections,
+      memory: this.#memory,
+    })
+    if (metricsAddress === undefined) return
+    this.#closers.push('process metrics', watchProcess(this.metrics))
+    const listener = new MetricsListener(metricsAddress, this.metrics, this.#logger)
+    await listener.open()
+    this.#closers.push('metrics listener', () => listener.close())
+    this.#logger.info({ url: listener.url }, 'serving metrics')
   }
 
   #checkNotStopped(): void {
     if (this.#stopping !== undefined) throw new Error('stopped while it was starting')
   }
-}
-
-function countLed(
-  image: MetadataImage,
-  brokerId: number,
-  condition: (partition: PartitionImage) => boolean,
-): number {
-  let count = 0
-  for (const { partitions } of image.topics.values()) {
-    for (const partition of partitions) if (partition.leader === brokerId && condition(partition)) count += 1
-  }
-  return count
 }
 
 /** Partitions led here that another replica could lead: in sync, alive, and not stopping itself. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { ROUTES } from '../broker/handlers/registry.ts'
 import { configurationPage } from '../docs/configuration-page.ts'
+import { metricsPage } from '../docs/metrics-page.ts'
 
 const page = readFileSync(new URL('../docs/compatibility.md', import.meta.url), 'utf8')
 
@@ -18,7 +19,10 @@ test('docs/compatibility.md lists exactly the APIs that are served, in the versi
 /** Without what formatting a table changes: the blanks and dashes that fill its columns. */
 const unformatted = (text: string): string => text.replaceAll(/[ ]+/g, ' ').replaceAll(/-{3,}/g, '---')
 
-test('docs/configuration.md is what the tables of keys say: `npm run docs` writes it', () => {
-  const written = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8')
-  expect(unformatted(written).trim()).toBe(unformatted(configurationPage()).trim())
+test.each([
+  ['configuration.md', 'the tables of keys', configurationPage],
+  ['metrics.md', 'the table of metrics', metricsPage],
+])('docs/%s is what %s say: `npm run docs` writes it', (name, _tables, page) => {
+  const written = readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8')
+  expect(unformatted(written).trim()).toBe(unformatted(page()).trim())
 })

@@ -9,6 +9,7 @@ import { ConfigError } from './config-error.ts'
 import { type DynamicSettings, parseDynamic } from './dynamic-settings.ts'
 import { whyIgnored } from './ignored-key.ts'
 import { type ConfigValue, InvalidValueError, type KeyRow, parseValue } from './key-row.ts'
+import { type MetricsAddress, parseMetricsAddress } from './metrics-address.ts'
 import { type ListenerConfig, resolveListeners } from './listeners.ts'
 import { parsePropertyLines } from './properties-file.ts'
 import { TopicConfig } from './topic-config.ts'
@@ -37,6 +38,8 @@ export class Config {
   readonly listeners: readonly ListenerConfig[]
   /** Name of the listener by which brokers reach each other. */
   readonly interBrokerListener: string
+  /** Where the metrics are served; undefined: nowhere. */
+  readonly metricsAddress: MetricsAddress | undefined
   /** The directories of the partitions, at least one. */
   readonly logDirs: readonly string[]
   /** For people: keys that do nothing here. */
@@ -55,6 +58,8 @@ export class Config {
     })
     this.listeners = resolved.listeners
     this.interBrokerListener = resolved.interBrokerListener
+    const metricsListener = this.get('metrics.listener')
+    this.metricsAddress = metricsListener === null ? undefined : parseMetricsAddress(metricsListener)
     const dirs = this.get('log.dirs') ?? []
     this.logDirs = dirs.length > 0 ? dirs : this.get('log.dir')
   }

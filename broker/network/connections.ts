@@ -8,6 +8,12 @@ import type { Connection } from './connection.ts'
 /** Which setting forbids a connection. */
 export type Refusal = 'max.connections' | 'max.connections.per.ip' | 'max.connection.creation.rate'
 
+/** What has come and gone, in bytes. */
+export interface Traffic {
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
 export interface ConnectionLimits {
   /** Connections at the same time. */
   readonly all: () => number
@@ -24,7 +30,10 @@ const MAX_DELAY_MS = 10_000
 export class Connections {
   readonly #limits: ConnectionLimits
   readonly #clock: Clock
-  readonly #open = new Set<Connection>()
+  /** With their sockets, which count the bytes. */
+  readonly #open = new Map<Connection, Traffic>()
+  /** Of connections that are gone. */
+  readonly #gone = { bytesRead: 0, bytesWritten: 0 }
   /** Open, or about to be, by address. */
   readonly #byAddress = new Map<string, number>()
   /** When the next connection is due at the rate; the past while fewer come. */
@@ -67,13 +76,26 @@ export class Connections {
     }
   }
 
-  add(connection: Connection): void {
-    this.#open.add(connection)
+  add(connection: Connection, traffic: Traffic): void {
+    this.#open.set(connection, traffic)
   }
 
   remove(connection: Connection): void {
+    const traffic = this.#open.get(connection)
+    this.#gone.bytesRead += traffic?.bytesRead ?? 0
+    this.#gone.bytesWritten += traffic?.bytesWritten ?? 0
     this.#open.delete(connection)
     if (this.#open.size === 0) this.#onEmpty()
+  }
+
+  /** Over all connections that were ever open. */
+  get traffic(): Traffic {
+    const sum = { ...this.#gone }
+    for (const { bytesRead, bytesWritten } of this.#open.values()) {
+      sum.bytesRead += bytesRead
+      sum.bytesWritten += bytesWritten
+    }
+    return sum
   }
 
   /** Lets requests in process finish for up to `graceMs`, then closes whatever is left. */
@@ -82,9 +104,9 @@ export class Connections {
     const emptied = new Promise<void>((resolve) => {
       this.#onEmpty = resolve
     })
-    for (const connection of this.#open) connection.close()
+    for (const connection of this.#open.keys()) connection.close()
     const cancel = this.#clock.after(graceMs, () => {
-      for (const connection of this.#open) connection.destroy()
+      for (const connection of this.#open.keys()) connection.destroy()
     })
     await emptied
     cancel()

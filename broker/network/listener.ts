@@ -6,12 +6,8 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { Connection, type Overlaps, type Serve } from './connection.ts'
 import type { Connections, Refusal } from './connections.ts'
+import { ListenError, whyNotListening } from './listen-error.ts'
 import type { RequestMemory } from './request-memory.ts'
-
-/** The address cannot be listened on; the message says which, why, and which setting to change. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError'
-}
 
 export interface ListenerOptions {
   readonly config: ListenerConfig
@@ -91,7 +87,7 @@ export class Listener {
       listener: config.name,
       onClose: () => connections.remove(connection),
     })
-    connections.add(connection)
+    connections.add(connection, socket)
   }
 
   /** Logs the first of a row only: whoever is refused tries again at once. */
@@ -113,12 +109,5 @@ export class Listener {
 function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): ListenError {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   const where = `listeners: cannot listen on ${config.name}://${host}:${config.port}`
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'the port is taken by another process',
-    EADDRNOTAVAIL:
-      'this machine has no such address; an address that others see it by belongs into advertised.listeners',
-    ENOTFOUND: 'the host name cannot be resolved',
-    EACCES: 'a port below 1024 needs a privilege that this process does not have',
-  }
-  return new ListenError(`${where}: ${reasons[error.code ?? ''] ?? error.message} (${error.code ?? 'error'})`)
+  return new ListenError(`${where}: ${whyNotListening(error)}`)
 }

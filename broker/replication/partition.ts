@@ -242,7 +242,7 @@ export class Partition {
 
   #stateChanged(leadership: Leadership, state: PartitionImage): void {
     leadership.stateChanged(state)
-    if (this.#isUnderMinIsr()) {
+    if (this.isUnderMinIsr) {
       this.#acks.fail(
         () =>
           new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', this.#describeIsr('the records are kept, but')),
@@ -256,7 +256,8 @@ export class Partition {
     return new KafkaError('NOT_LEADER_OR_FOLLOWER', `${this.topic}-${this.index}: ${detail}`)
   }
 
-  #isUnderMinIsr(): boolean {
+  /** Whether fewer replicas are in sync than acks=all needs. */
+  get isUnderMinIsr(): boolean {
     return (this.#state?.isr.length ?? 0) < this.#minInSyncReplicas
   }
 
@@ -274,7 +275,7 @@ export class Partition {
   async append(records: Buffer, options: AppendOptions): Promise<AppendInfo> {
     if (this.#takeOver !== undefined) await this.#takenOver()
     if (!this.isLeader) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
-    if (options.acks === -1 && this.#isUnderMinIsr()) {
+    if (options.acks === -1 && this.isUnderMinIsr) {
       throw new KafkaError('NOT_ENOUGH_REPLICAS', this.#describeIsr('nothing was appended:'))
     }
     const origin = options.origin === undefined ? {} : { origin: options.origin }
@@ -303,7 +304,7 @@ export class Partition {
           ),
       )
     }
-    if (this.#isUnderMinIsr()) {
+    if (this.isUnderMinIsr) {
       throw new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', this.#describeIsr('the records are kept, but'))
     }
   }
@@ -452,7 +453,7 @@ export class Partition {
   }
 
   #advanceHighWatermark(): void {
-    if (this.#leadership === undefined || this.#isUnderMinIsr()) return
+    if (this.#leadership === undefined || this.isUnderMinIsr) return
     this.#raiseHighWatermark(this.#leadership.replicatedOffset(this.highWatermark))
   }
 

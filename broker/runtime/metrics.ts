@@ -1,30 +1,27 @@
-/**
- * What one broker counts and measures, in a registry of its own so that several brokers fit in one process.
- * Names are `kafka_<part>_<thing>_<unit>`.
- */
+/** What one broker counts and measures, in a registry of its own so that several brokers fit in one process. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-
-const REQUEST_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+import { type MetricNameOf, METRICS, type MetricRow } from './metric-table.ts'
 
 export type RequestOutcome = 'answered' | 'failed' | 'unanswered'
 
 type RequestSeries = Readonly<Record<RequestOutcome, Counter.Internal>> & {
-  readonly seconds: Histogram.Internal<'api'>
+  readonly seconds: Histogram.Internal<string>
 }
+
+/** One value, or one for each value of the metric's label. */
+export type Reading = number | Iterable<readonly [label: string, value: number]>
+
+/** What Prometheus expects in front of the text. */
+export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 export class Metrics {
   readonly #registry = new Registry()
   readonly #requests = new Counter({
-    name: 'kafka_network_requests_total',
-    help: 'Requests by API and outcome: answered, failed (an error nobody expected) or unanswered (acks=0).',
-    labelNames: ['api', 'outcome'],
+    ...settingsOf('kafka_network_requests_total'),
     registers: [this.#registry],
   })
   readonly #requestSeconds = new Histogram({
-    name: 'kafka_network_request_seconds',
-    help: 'From the whole request being there to its answer being encoded, waits included.',
-    labelNames: ['api'],
-    buckets: REQUEST_SECONDS,
+    ...settingsOf('kafka_network_request_seconds'),
     registers: [this.#registry],
   })
 
@@ -47,13 +44,47 @@ export class Metrics {
   }
 
   /** A value that is asked for when the metrics are read. */
-  watch(name: string, help: string, read: () => number): void {
-    const gauge: Gauge = new Gauge({ name, help, registers: [], collect: () => gauge.set(read()) })
-    this.#registry.registerMetric(gauge)
+  watch(name: MetricNameOf<'counter' | 'gauge'>, read: () => Reading): void {
+    const settings = settingsOf(name)
+    const label = settings.labelNames[0]
+    const each = (add: (labels: Record<string, string>, value: number) => void): void => {
+      const reading = read()
+      if (typeof reading === 'number') return add({}, reading)
+      for (const [of, value] of reading) add({ [label!]: of }, value)
+    }
+    const metric: Counter | Gauge =
+      METRICS[name].type === 'counter'
+        ? new Counter({
+            ...settings,
+            registers: [],
+            collect() {
+              this.reset()
+              each((labels, value) => this.inc(labels, value))
+            },
+          })
+        : new Gauge({
+            ...settings,
+            registers: [],
+            collect() {
+              this.reset()
+              each((labels, value) => this.set(labels, value))
+            },
+          })
+    this.#registry.registerMetric(metric)
   }
 
   /** All metrics in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.metrics()
   }
+}
+
+function settingsOf(name: keyof typeof METRICS): {
+  name: string
+  help: string
+  labelNames: string[]
+  buckets?: number[]
+} {
+  const { help, labels = [], buckets }: MetricRow = METRICS[name]
+  return { name, help, labelNames: [...labels], ...(buckets === undefined ? {} : { buckets: [...buckets] }) }
 }

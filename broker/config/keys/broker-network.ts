@@ -81,6 +81,6 @@ export const NETWORK_KEYS = {
   'metrics.listener': {
     type: 'string',
     default: null,
-    doc: 'Where the metrics are served to Prometheus, as host:port; by default they are not.',
+    doc: 'Where the metrics are served to Prometheus, over HTTP under /metrics: http://host:port. Not at all unless given, and to nobody but whom that address reaches.',
   },
 } as const satisfies Readonly<Record<string, KeyRow>>

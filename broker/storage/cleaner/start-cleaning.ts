@@ -21,12 +21,10 @@ export function startCleaning(options: CleaningOptions): () => Promise<void> {
 
 function watchCleaner(metrics: Metrics, cleaner: LogCleaner): void {
   const { totals } = cleaner
-  const watch = (name: string, help: string, read: () => number): void =>
-    metrics.watch(`kafka_storage_cleaner_${name}`, help, read)
-  watch('compactions', 'Compactions of a log since the start.', () => totals.compactions)
-  watch('read_bytes', 'Bytes of logs that were compacted since the start.', () => totals.bytesRead)
-  watch('written_bytes', 'Bytes that compaction left of them.', () => totals.bytesWritten)
-  watch('seconds', 'Time that compactions took since the start.', () => totals.elapsedMs / 1000)
-  watch('max_dirty_ratio', 'Largest share of dirty bytes among the logs.', () => cleaner.maxDirtyRatio)
-  watch('uncleanable_logs', 'Logs set aside since they cannot be compacted.', () => cleaner.uncleanableLogs)
+  metrics.watch('kafka_storage_cleaner_compactions_total', () => totals.compactions)
+  metrics.watch('kafka_storage_cleaner_read_bytes_total', () => totals.bytesRead)
+  metrics.watch('kafka_storage_cleaner_written_bytes_total', () => totals.bytesWritten)
+  metrics.watch('kafka_storage_cleaner_seconds_total', () => totals.elapsedMs / 1000)
+  metrics.watch('kafka_storage_cleaner_max_dirty_ratio', () => cleaner.maxDirtyRatio)
+  metrics.watch('kafka_storage_cleaner_uncleanable_logs', () => cleaner.uncleanableLogs)
 }

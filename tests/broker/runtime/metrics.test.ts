@@ -20,9 +20,29 @@ describe('metrics', () => {
   test('a watched value is read when the metrics are, and each broker has its own', async () => {
     const [one, other] = [new Metrics(), new Metrics()]
     let value = 1
-    one.watch('kafka_network_connections', 'Open connections.', () => value)
+    one.watch('kafka_network_connections', () => value)
     value = 7
     expect(await one.text()).toContain('\nkafka_network_connections 7\n')
     expect(await other.text()).not.toContain('kafka_network_connections')
+  })
+
+  test('a label has the values that it has when the metrics are read', async () => {
+    const metrics = new Metrics()
+    let topics = new Map([['gone', 1]])
+    metrics.watch('kafka_storage_topic_bytes', () => topics)
+    await metrics.text()
+    topics = new Map([['here', 2]])
+    const text = await metrics.text()
+    expect(text).toContain('kafka_storage_topic_bytes{topic="here"} 2\n')
+    expect(text).not.toContain('gone')
+  })
+
+  test('what only grows is a counter, and does not grow by being read', async () => {
+    const metrics = new Metrics()
+    metrics.watch('kafka_network_sent_bytes_total', () => 5)
+    await metrics.text()
+    expect(await metrics.text()).toContain(
+      '# TYPE kafka_network_sent_bytes_total counter\nkafka_network_sent_bytes_total 5\n',
+    )
   })
 })
