@@ -16,6 +16,23 @@ export function toKafkaError(error: unknown, logger: Logger, fields: object): Ka
   return new KafkaError('UNKNOWN_SERVER_ERROR')
 }
 
+/** What a request says of each partition, in its order: more than one thing where it names a partition again. */
+export function byPartition<Asked extends { readonly partitionIndex: number }>(
+  topics: readonly { readonly name: string; readonly partitions: readonly Asked[] }[],
+): Map<string, Map<number, Asked[]>> {
+  const byTopic = new Map<string, Map<number, Asked[]>>()
+  for (const { name, partitions } of topics) {
+    for (const asked of partitions) {
+      const ofTopic = byTopic.get(name) ?? new Map<number, Asked[]>()
+      byTopic.set(name, ofTopic)
+      const ofPartition = ofTopic.get(asked.partitionIndex)
+      if (ofPartition === undefined) ofTopic.set(asked.partitionIndex, [asked])
+      else ofPartition.push(asked)
+    }
+  }
+  return byTopic
+}
+
 /** Runs `action` for one partition; `failed` gives the answer where it throws. */
 export async function answerPartition<Answer>(
   action: () => Answer | Promise<Answer>,

@@ -7,9 +7,12 @@ import type { ApiVersions } from '../protocol/apis/api-versions.ts'
 import type { CreatePartitions } from '../protocol/apis/create-partitions.ts'
 import type { CreateTopics } from '../protocol/apis/create-topics.ts'
 import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
+import type { DeleteRecords } from '../protocol/apis/delete-records.ts'
 import type { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import type { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
 import type { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
+import type { DescribeProducers } from '../protocol/apis/describe-producers.ts'
+import type { DescribeTopicPartitions } from '../protocol/apis/describe-topic-partitions.ts'
 import type { Fetch } from '../protocol/apis/fetch.ts'
 import type { FindCoordinator } from '../protocol/apis/find-coordinator.ts'
 import type { Heartbeat } from '../protocol/apis/heartbeat.ts'
@@ -127,6 +130,41 @@ export const createPartitions: Fail<typeof CreatePartitions> = (request, error) 
     name,
     errorCode: error.code,
     errorMessage: errorMessage(error),
+  })),
+})
+
+export const deleteRecords: Fail<typeof DeleteRecords> = (request, error) => ({
+  throttleTimeMs: 0,
+  topics: request.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex }) => ({
+      partitionIndex,
+      lowWatermark: -1,
+      errorCode: error.code,
+    })),
+  })),
+})
+
+export const describeProducers: Fail<typeof DescribeProducers> = (request, error) => ({
+  throttleTimeMs: 0,
+  topics: request.topics.map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((partitionIndex) => ({
+      partitionIndex,
+      errorCode: error.code,
+      errorMessage: errorMessage(error),
+      activeProducers: [],
+    })),
+  })),
+})
+
+export const describeTopicPartitions: Fail<typeof DescribeTopicPartitions> = (request, error) => ({
+  throttleTimeMs: 0,
+  topics: request.topics.map(({ name }) => ({
+    errorCode: error.code,
+    name,
+    topicId: ZERO_UUID,
+    partitions: [],
   })),
 })
 

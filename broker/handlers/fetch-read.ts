@@ -5,7 +5,8 @@
 import { KafkaError } from '../protocol/errors.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
 import type { FetchingReplica } from '../replication/leadership.ts'
-import type { FetchedRecords, Partition } from '../replication/partition.ts'
+import type { FetchedRecords } from '../replication/partition-read.ts'
+import type { Partition } from '../replication/partition.ts'
 import type { RequestContext } from './context.ts'
 import { toKafkaError } from './each-partition.ts'
 import type { FetchTarget } from './fetch-sessions.ts'
@@ -76,6 +77,7 @@ function readOne(
       offset: asked.fetchOffset,
       lastFetchedEpoch: asked.lastFetchedEpoch,
       replica: reader.replica,
+      logStartOffset: asked.logStartOffset,
       readCommitted: reader.readCommitted,
       maxBytes: limits.maxBytes,
       minOneBatch: limits.minOneBatch,

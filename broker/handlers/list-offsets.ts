@@ -11,7 +11,7 @@ import { type ErrorName, KafkaError } from '../protocol/errors.ts'
 import type { RequestOf, ResponseOf } from '../protocol/schema.ts'
 import type { Partition } from '../replication/partition.ts'
 import type { Handler, RequestContext } from './context.ts'
-import { answerPartition } from './each-partition.ts'
+import { answerPartition, byPartition } from './each-partition.ts'
 import { isReadCommitted } from './isolation-level.ts'
 
 type Request = RequestOf<typeof ListOffsets>
@@ -57,7 +57,7 @@ export const listOffsets: Handler<typeof ListOffsets> = async (request, context)
     readCommitted: isReadCommitted(request.isolationLevel),
   }
   const topics = await Promise.all(
-    [...byTopic(request)].map(async ([name, asked]) => ({
+    [...byPartition(request.topics)].map(async ([name, asked]) => ({
       name,
       partitions: await Promise.all(
         [...asked].map(([partitionIndex, partitions]) =>
@@ -72,19 +72,6 @@ export const listOffsets: Handler<typeof ListOffsets> = async (request, context)
     })),
   )
   return { throttleTimeMs: 0, topics }
-}
-
-/** What is asked of each partition; more than one thing is a mistake. */
-function byTopic({ topics }: Request): Map<string, Map<number, AskedPartition[]>> {
-  const byName = new Map<string, Map<number, AskedPartition[]>>()
-  for (const { name, partitions } of topics) {
-    for (const asked of partitions) {
-      const ofTopic = byName.get(name) ?? new Map<number, AskedPartition[]>()
-      byName.set(name, ofTopic)
-      ofTopic.set(asked.partitionIndex, [...(ofTopic.get(asked.partitionIndex) ?? []), asked])
-    }
-  }
-  return byName
 }
 
 function listOne(

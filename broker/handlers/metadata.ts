@@ -9,18 +9,19 @@
  */
 import type { Metadata } from '../protocol/apis/metadata.ts'
 import type { PartitionImage, TopicImage } from '../metadata/image.ts'
-import { offlineReplicasOf } from '../metadata/offline-replicas.ts'
 import { errorCode, KafkaError } from '../protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
 import { CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS } from './authorized-operations.ts'
 import { type BrokerView, brokersOf, controllerOf } from './cluster-view.ts'
 import type { Handler, RequestContext } from './context.ts'
+import { viewPartition } from './partition-view.ts'
 import { checkTopicName, isInternalTopic } from './topic-names.ts'
 
 type Request = RequestOf<typeof Metadata>
 type TopicResponse = ResponseOf<typeof Metadata>['topics'][number]
 type PartitionResponse = TopicResponse['partitions'][number]
 
+const LISTENER_NOT_FOUND = errorCode('LISTENER_NOT_FOUND')
 const FIRST_VERSION_WITH_NULL = 1
 const FIRST_VERSION_WITH_LISTENER_ERROR = 6
 const FIRST_VERSION_BY_ID = 12
@@ -115,21 +116,10 @@ function describePartition(
   partition: PartitionImage,
   context: RequestContext,
 ): PartitionResponse {
-  const error = leaderError(partition.leader, context)
-  return {
-    errorCode: error,
-    partitionIndex: partition.index,
-    leaderId: error === 0 ? partition.leader : -1,
-    leaderEpoch: partition.leaderEpoch,
-    replicaNodes: [...partition.replicas],
-    isrNodes: [...partition.isr],
-    offlineReplicas: offlineReplicasOf(context.metadata.image, topicId, partition),
+  const view = viewPartition(topicId, partition, context)
+  const isTooOld = context.apiVersion < FIRST_VERSION_WITH_LISTENER_ERROR
+  if (isTooOld && view.errorCode === LISTENER_NOT_FOUND) {
+    return { ...view, errorCode: errorCode('LEADER_NOT_AVAILABLE') }
   }
-}
-
-function leaderError(leader: number, context: RequestContext): number {
-  const broker = context.metadata.image.brokers.get(leader)
-  if (broker?.endpoints.some(({ listener }) => listener === context.listener) === true) return 0
-  const lacksListener = broker !== undefined && context.apiVersion >= FIRST_VERSION_WITH_LISTENER_ERROR
-  return errorCode(lacksListener ? 'LISTENER_NOT_FOUND' : 'LEADER_NOT_AVAILABLE')
+  return view
 }

@@ -7,9 +7,12 @@ import { ApiVersions } from '../protocol/apis/api-versions.ts'
 import { CreatePartitions } from '../protocol/apis/create-partitions.ts'
 import { CreateTopics } from '../protocol/apis/create-topics.ts'
 import { DeleteTopics } from '../protocol/apis/delete-topics.ts'
+import { DeleteRecords } from '../protocol/apis/delete-records.ts'
 import { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
 import { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
+import { DescribeProducers } from '../protocol/apis/describe-producers.ts'
+import { DescribeTopicPartitions } from '../protocol/apis/describe-topic-partitions.ts'
 import { Fetch } from '../protocol/apis/fetch.ts'
 import { FindCoordinator } from '../protocol/apis/find-coordinator.ts'
 import { Heartbeat } from '../protocol/apis/heartbeat.ts'
@@ -33,9 +36,12 @@ import type { Handler, RequestContext } from './context.ts'
 import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
 import { deleteTopics } from './delete-topics.ts'
+import { deleteRecords } from './delete-records.ts'
 import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs } from './describe-configs.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
+import { describeProducers } from './describe-producers.ts'
+import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import * as fail from './error-responses.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
@@ -94,6 +100,7 @@ const routes: readonly Route[] = [
   handle(ApiVersions, apiVersions(servedApis), fail.apiVersions),
   handle(CreateTopics, createTopics, fail.createTopics),
   handle(DeleteTopics, deleteTopics, fail.deleteTopics),
+  handle(DeleteRecords, deleteRecords, fail.deleteRecords),
   handle(InitProducerId, initProducerId, fail.initProducerId),
   handle(FindCoordinator, findCoordinator, fail.findCoordinator),
   handle(JoinGroup, joinGroup, fail.joinGroup),
@@ -110,6 +117,8 @@ const routes: readonly Route[] = [
   handle(CreatePartitions, createPartitions, fail.createPartitions),
   handle(DescribeCluster, describeCluster, fail.describeCluster),
   handle(DescribeLogDirs, describeLogDirs, fail.describeLogDirs),
+  handle(DescribeProducers, describeProducers, fail.describeProducers),
+  handle(DescribeTopicPartitions, describeTopicPartitions, fail.describeTopicPartitions),
 ]
 
 /** By API key. */

@@ -19,6 +19,8 @@ export class Follower {
    * The offset it fetched from last: it has everything before. -1 until its first fetch in this leader epoch.
    */
   endOffset = -1
+  /** Where its log begins; -1 until its first fetch. */
+  logStartOffset = -1
   /** Epoch of its broker's registration, as it said itself; -1 until then. */
   brokerEpoch = -1
   #lastCaughtUpMs: number

@@ -3,10 +3,12 @@
  * replica set with the changes to it that are under way. A new epoch begins with a new one.
  */
 import type { PartitionImage } from '../metadata/image.ts'
+import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { PartitionLog } from '../storage/partition-log.ts'
 import { type BrokerLiveness, decideIsr, Follower, type IsrView, lowestInSyncOffset } from './isr.ts'
+import { OffsetWaiters } from './waiters.ts'
 
 /** What a partition needs of the cluster's metadata. */
 export interface PartitionMetadata extends BrokerLiveness {
@@ -49,6 +51,8 @@ export class Leadership {
   /** The state for which a change was proposed last, so that the same is not proposed with every fetch. */
   #proposedFor: PartitionImage | undefined
   #isProposing = false
+  /** For the low watermark. */
+  readonly #deletions: OffsetWaiters
   #isOver = false
 
   constructor(state: PartitionImage, options: LeadershipOptions) {
@@ -56,6 +60,7 @@ export class Leadership {
     this.#options = options
     this.#state = state
     this.#maximalIsr = new Set(state.isr)
+    this.#deletions = new OffsetWaiters(options.clock)
     this.epochStartOffset = options.log.logEndOffset
     const { log, metadata } = options
     this.#brokers = {
@@ -75,9 +80,10 @@ export class Leadership {
     this.#maximalIsr = new Set(state.isr)
   }
 
-  /** No change to the ISR is proposed any more. */
+  /** No change to the ISR is proposed any more, and nobody is waited for. */
   end(): void {
     this.#isOver = true
+    this.#deletions.fail(() => this.#endedDuringDeletion())
   }
 
   #view(highWatermark: number): IsrView {
@@ -101,13 +107,63 @@ export class Leadership {
     return lowestInSyncOffset(this.#view(highWatermark), this.#maximalIsr)
   }
 
-  /** `replica` has everything before `offset`. False when it is not one of the partition's replicas. */
-  recordFetch(replica: FetchingReplica, offset: number): boolean {
+  /**
+   * `replica` has everything from `logStartOffset` to before `offset`. False when it is not one of the partition's
+   * replicas.
+   */
+  recordFetch(replica: FetchingReplica, offset: number, logStartOffset: number): boolean {
     const follower = this.#followers.get(replica.id)
     if (follower === undefined) return false
     const { log, clock } = this.#options
     follower.recordFetch(offset, replica.brokerEpoch, log.logEndOffset, clock.monotonicMs())
+    follower.logStartOffset = logStartOffset
+    this.#reviewDeletions()
     return true
+  }
+
+  /** Where the logs of the leader and of every follower whose broker is alive have begun. */
+  get lowWatermark(): number {
+    const { log, metadata } = this.#options
+    let lowest = log.logStartOffset
+    for (const { id, logStartOffset } of this.#followers.values()) {
+      if (metadata.epoch(id) !== undefined) lowest = Math.min(lowest, logStartOffset)
+    }
+    return lowest
+  }
+
+  /**
+   * Resolves to the low watermark when it has reached `offset`; rejects with REQUEST_TIMED_OUT, or NOT_LEADER_OR_FOLLOWER
+   * when this leadership ends first.
+   */
+  async reachLowWatermark(offset: number, timeoutMs: number): Promise<number> {
+    if (this.#isOver) throw this.#endedDuringDeletion()
+    if (this.lowWatermark < offset) {
+      await this.#deletions.wait(offset, timeoutMs, () => this.#slowDeletion(offset))
+    }
+    return this.lowWatermark
+  }
+
+  #reviewDeletions(): void {
+    if (this.#deletions.size > 0) this.#deletions.reached(this.lowWatermark)
+  }
+
+  #slowDeletion(offset: number): KafkaError {
+    const { log, metadata } = this.#options
+    const slow = [...this.#followers.values()].filter(
+      (follower) => follower.logStartOffset < offset && metadata.epoch(follower.id) !== undefined,
+    )
+    return new KafkaError(
+      'REQUEST_TIMED_OUT',
+      `${log.topic}-${log.partition}: brokers ${slow.map(({ id }) => id).join(', ')} still have records before offset ${offset}`,
+    )
+  }
+
+  #endedDuringDeletion(): KafkaError {
+    const { log } = this.#options
+    return new KafkaError(
+      'NOT_LEADER_OR_FOLLOWER',
+      `${log.topic}-${log.partition}: the leadership moved before every replica had dropped the records`,
+    )
   }
 
   /** Whether a fetch by `replicaId` at `offset` can mean that it joins the ISR, or has to leave it. */
@@ -124,6 +180,7 @@ export class Leadership {
 
   /** The same, but a proposal that was not answered, or whose change was never seen, is made once more. */
   reviewIsrAnew(highWatermark: number): void {
+    this.#reviewDeletions()
     if (!this.#isProposing) this.#proposedFor = undefined
     this.reviewIsr(highWatermark)
   }

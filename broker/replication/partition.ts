@@ -17,9 +17,15 @@ import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
-import { endOfBatches } from '../storage/log-reader.ts'
-import type { AbortedTransaction } from '../storage/transaction-index.ts'
 import { type FetchingReplica, Leadership, type PartitionMetadata } from './leadership.ts'
+import {
+  checkPosition,
+  type FetchedRecords,
+  type PartitionFetch,
+  readableEnd,
+  readLog,
+} from './partition-read.ts'
+import { deletionEnd } from './record-deletion.ts'
 import { OffsetWaiters } from './waiters.ts'
 
 export type Role = 'leader' | 'follower' | 'none'
@@ -43,39 +49,8 @@ export interface AppendOptions {
   readonly origin?: 'client' | 'coordinator'
 }
 
-export interface PartitionFetch {
-  readonly offset: number
-  /** Epoch of the last record that the reader has; -1 when it does not say. */
-  readonly lastFetchedEpoch: number
-  readonly maxBytes: number
-  /** Return the first batch whole even if it is larger than maxBytes. */
-  readonly minOneBatch: boolean
-  /** Gives the memory for the records; it is their own unless given. */
-  readonly lend?: ((sizeBytes: number) => Buffer) | undefined
-  /** undefined for a consumer, who reads up to the high watermark; a follower reads up to the end. */
-  readonly replica: FetchingReplica | undefined
-  /** A consumer that wants committed records only: it reads up to the last stable offset. */
-  readonly readCommitted?: boolean
-}
-
-export interface FetchedRecords {
-  readonly records: Buffer | Buffer[]
-  readonly sizeBytes: number
-  readonly highWatermark: number
-  readonly lastStableOffset: number
-  readonly logStartOffset: number
-  /** Where there was nothing more to read. */
-  readonly readableEnd: number
-  /** Set when the reader's log has parted from this one: where its last epoch ended here. */
-  readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | undefined
-  /** Whose records among these a reader of committed ones must skip; undefined for other readers. */
-  readonly abortedTransactions: readonly AbortedTransaction[] | undefined
-}
-
 /** One that watches many partitions is told which of them it is. */
 export type ProgressListener = (partition: Partition) => void
-
-const NO_RECORDS = Buffer.alloc(0)
 
 export class Partition {
   readonly topic: string
@@ -309,10 +284,22 @@ export class Partition {
     }
   }
 
+  /**
+   * Drops the records before `offset` (-1: before the high watermark). Resolves to the low watermark when every live
+   * replica has dropped them. Throws OFFSET_OUT_OF_RANGE and POLICY_VIOLATION before anything is dropped, and
+   * NOT_LEADER_OR_FOLLOWER or REQUEST_TIMED_OUT also when this replica has dropped them and others may not have.
+   */
+  async deleteRecords(offset: number, timeoutMs: number): Promise<number> {
+    const leadership = this.#leadership
+    if (leadership === undefined) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
+    const end = deletionEnd(this, offset)
+    await this.#write(this.log.raiseLogStartOffset(end))
+    return leadership.reachLowWatermark(end, timeoutMs)
+  }
+
   /** Where a reader finds nothing more: the end for a follower, the high watermark or less for a consumer. */
   readableEnd(replica: FetchingReplica | undefined, readCommitted = false): number {
-    if (replica !== undefined) return this.log.logEndOffset
-    return readCommitted ? this.lastStableOffset : this.highWatermark
+    return readableEnd(this.log, replica !== undefined, readCommitted)
   }
 
   /**
@@ -321,60 +308,16 @@ export class Partition {
    * partition's.
    */
   fetch(request: PartitionFetch): FetchedRecords {
-    const divergingEpoch = this.#divergence(request.offset, request.lastFetchedEpoch)
-    if (divergingEpoch === undefined) {
-      this.#checkRange(request.offset)
-      if (request.replica !== undefined) this.#recordFetch(request.replica, request.offset)
-    }
-    const upTo = this.readableEnd(request.replica, request.readCommitted)
-    const nothing = divergingEpoch !== undefined || request.offset >= upTo
-    const read = nothing
-      ? { records: NO_RECORDS, sizeBytes: 0 }
-      : this.log.read(request.offset, request.maxBytes, {
-          upTo,
-          minOneBatch: request.minOneBatch,
-          lend: request.lend,
-        })
-    return {
-      ...read,
-      highWatermark: this.highWatermark,
-      lastStableOffset: this.lastStableOffset,
-      logStartOffset: this.log.logStartOffset,
-      readableEnd: upTo,
-      divergingEpoch,
-      abortedTransactions: request.readCommitted ? this.#abortedIn(read.records, request.offset) : undefined,
-    }
+    const divergingEpoch = checkPosition(this.log, request)
+    if (divergingEpoch === undefined && request.replica !== undefined)
+      this.#recordFetch(request.replica, request)
+    return readLog(this.log, request, divergingEpoch)
   }
 
-  #abortedIn(records: Buffer, offset: number): AbortedTransaction[] {
-    return records.length === 0 ? [] : this.log.abortedTransactions(offset, endOfBatches(records, offset))
-  }
-
-  #divergence(offset: number, lastFetchedEpoch: number): { epoch: number; endOffset: number } | undefined {
-    if (lastFetchedEpoch === -1) return undefined
-    const end = this.log.endOffsetForEpoch(lastFetchedEpoch)
-    if (end.epoch === -1) {
-      throw new KafkaError(
-        'OFFSET_OUT_OF_RANGE',
-        `${this.topic}-${this.index}: the reader's last epoch ${lastFetchedEpoch} is newer than any here (${this.log.latestEpoch})`,
-      )
-    }
-    return end.epoch < lastFetchedEpoch || end.endOffset < offset ? end : undefined
-  }
-
-  #checkRange(offset: number): void {
-    const { logStartOffset, logEndOffset } = this.log
-    if (offset >= logStartOffset && offset <= logEndOffset) return
-    throw new KafkaError(
-      'OFFSET_OUT_OF_RANGE',
-      `${this.topic}-${this.index}: offset ${offset} is outside of the log's ${logStartOffset} to ${logEndOffset}`,
-    )
-  }
-
-  #recordFetch(replica: FetchingReplica, offset: number): void {
+  #recordFetch(replica: FetchingReplica, { offset, logStartOffset = -1 }: PartitionFetch): void {
     const leadership = this.#leadership
     if (leadership === undefined) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
-    if (!leadership.recordFetch(replica, offset)) {
+    if (!leadership.recordFetch(replica, offset, logStartOffset)) {
       throw this.#notLeader(`broker ${replica.id} is not one of its replicas`)
     }
     this.#advanceHighWatermark()

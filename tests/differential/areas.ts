@@ -5,6 +5,7 @@ import { fetch } from './areas/fetch.ts'
 import { groups } from './areas/groups.ts'
 import { metadata } from './areas/metadata.ts'
 import { offsets } from './areas/offsets.ts'
+import { partitions } from './areas/partitions.ts'
 import { produce } from './areas/produce.ts'
 import { topics } from './areas/topics.ts'
 import type { Area } from './case.ts'
@@ -17,5 +18,6 @@ export const AREAS: readonly Area[] = [
   produce,
   fetch,
   offsets,
+  partitions,
   groups,
 ]

@@ -10,6 +10,7 @@ import type { PartitionImage } from '../../broker/metadata/image.ts'
 import { silentLogger } from '../../broker/runtime/logger.ts'
 import { encodeBatch } from '../../broker/protocol/record-codec.ts'
 import type { PartitionMetadata } from '../../broker/replication/leadership.ts'
+import type { FetchedRecords } from '../../broker/replication/partition-read.ts'
 import { Partition } from '../../broker/replication/partition.ts'
 import { LogManager } from '../../broker/storage/log-manager.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -23,6 +24,12 @@ export interface Proposal {
   readonly isr: readonly number[]
   answer(committed: boolean): void
   fail(error: Error): void
+}
+
+/** What else a follower says of its log: nothing of epochs, and that it begins at 0, unless given. */
+export interface FollowerFetch {
+  readonly lastFetchedEpoch?: number
+  readonly logStartOffset?: number
 }
 
 /** A quorum in which every broker is registered, in an epoch of ten plus its id, unless the test changes that. */
@@ -85,10 +92,12 @@ export class ReplicationScene {
   }
 
   /** A fetch of broker `id` from `offset`, as it would come from the network. */
-  fetchAs(id: number, offset: number, lastFetchedEpoch = -1): ReturnType<Partition['fetch']> {
+  fetchAs(id: number, offset: number, more: FollowerFetch = {}): FetchedRecords {
+    const { lastFetchedEpoch = -1, logStartOffset = 0 } = more
     return this.partition.fetch({
       offset,
       lastFetchedEpoch,
+      logStartOffset,
       maxBytes: 1_000_000,
       minOneBatch: true,
       replica: { id, brokerEpoch: 10 + id },

@@ -1,6 +1,8 @@
 import { listOffsets } from '../../../broker/handlers/list-offsets.ts'
 import { offsetForLeaderEpoch } from '../../../broker/handlers/offset-for-leader-epoch.ts'
 import { errorName } from '../../../broker/protocol/errors.ts'
+import type { ReplicaManager } from '../../../broker/replication/replica-manager.ts'
+import { batchOf, openScene, type ReplicationScene } from '../../support/replication-scene.ts'
 import { batchOfTexts } from '../../support/records.ts'
 import { producerBatch } from '../../support/transactions.ts'
 import { useBroker } from '../../support/use-broker.ts'
@@ -22,6 +24,7 @@ interface Ask {
   readonly version?: number
   readonly isolationLevel?: number
   readonly replicaId?: number
+  readonly replicas?: ReplicaManager
 }
 
 async function ask(timestamp: number, more: Ask = {}): Promise<unknown[]> {
@@ -29,7 +32,7 @@ async function ask(timestamp: number, more: Ask = {}): Promise<unknown[]> {
   const partitions = [{ partitionIndex, currentLeaderEpoch: -1, timestamp }]
   const response = await listOffsets(
     { replicaId, isolationLevel, topics: [{ name: topic, partitions }], timeoutMs: 1000 },
-    broker.context(version),
+    broker.context(version, more.replicas && { replicas: more.replicas }),
   )
   const { errorCode, offset, timestamp: found } = response!.topics[0]!.partitions[0]!
   return [errorName(errorCode), offset, found]
@@ -94,6 +97,30 @@ test('a partition that is named twice is refused once, and the others are not', 
 
 test('refuses a partition that is not there', async () => {
   expect(await ask(-1, { partitionIndex: 3 })).toEqual(['UNKNOWN_TOPIC_OR_PARTITION', undefined, undefined])
+})
+
+describe('on a new leader that does not know the high watermark yet', () => {
+  let scene: ReplicationScene
+
+  beforeAll(async () => {
+    scene = await openScene()
+    await scene.decide({ leader: 2 })
+    await scene.partition.appendFromLeader(batchOf(4, { leaderEpoch: 5 }), 5)
+    await scene.decide({ leaderEpoch: 6 })
+  })
+
+  afterAll(() => scene.close())
+
+  test.each<[string, number, number, unknown[]]>([
+    ['the latest', -1, 11, ['OFFSET_NOT_AVAILABLE', undefined, undefined]],
+    ['the latest, in old versions', -1, 4, ['LEADER_NOT_AVAILABLE', undefined, undefined]],
+    ['a record beyond what it knows', 0, 11, ['OFFSET_NOT_AVAILABLE', undefined, undefined]],
+    ['the earliest', -2, 11, ['NONE', 0, -1]],
+    ['a record that nobody has', Date.now(), 11, ['NONE', -1, -1]],
+  ])('tells of %s what it can', async (_case, timestamp, version, expected) => {
+    const replicas = { leader: () => scene.partition } as unknown as ReplicaManager
+    expect(await ask(timestamp, { version, replicas })).toEqual(expected)
+  })
 })
 
 test('an epoch ends where the next one begins, the present one at the end of the log', async () => {

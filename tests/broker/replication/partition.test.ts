@@ -156,12 +156,14 @@ describe('a leader', () => {
     await scene.partition.append(batchOf(5), one)
     await scene.decide({ leaderEpoch: 8 })
     await scene.partition.append(batchOf(5), one)
-    const read = scene.fetchAs(2, 7, 5)
+    const read = scene.fetchAs(2, 7, { lastFetchedEpoch: 5 })
     expect(read).toMatchObject({ sizeBytes: 0, divergingEpoch: { epoch: 5, endOffset: 5 } })
-    expect(scene.fetchAs(2, 9, 7)).toMatchObject({ divergingEpoch: { epoch: 5, endOffset: 5 } })
-    scene.fetchAs(3, 10, 8)
+    expect(scene.fetchAs(2, 9, { lastFetchedEpoch: 7 })).toMatchObject({
+      divergingEpoch: { epoch: 5, endOffset: 5 },
+    })
+    scene.fetchAs(3, 10, { lastFetchedEpoch: 8 })
     expect(scene.partition.highWatermark).toBe(0)
-    expect(scene.fetchAs(2, 5, 5).divergingEpoch).toBeUndefined()
+    expect(scene.fetchAs(2, 5, { lastFetchedEpoch: 5 }).divergingEpoch).toBeUndefined()
     expect(scene.partition.highWatermark).toBe(5)
   })
 

@@ -1,0 +1,108 @@
+/** What a reader of a partition, consumer or follower, gets of its log. */
+import { KafkaError } from '../protocol/errors.ts'
+import type { EpochEnd } from '../storage/leader-epochs.ts'
+import { endOfBatches } from '../storage/log-reader.ts'
+import type { PartitionLog } from '../storage/partition-log.ts'
+import type { AbortedTransaction } from '../storage/transaction-index.ts'
+import type { FetchingReplica } from './leadership.ts'
+
+export interface PartitionFetch {
+  readonly offset: number
+  /** Epoch of the last record that the reader has; -1 when it does not say. */
+  readonly lastFetchedEpoch: number
+  readonly maxBytes: number
+  /** Return the first batch whole even if it is larger than maxBytes. */
+  readonly minOneBatch: boolean
+  /** Gives the memory for the records; it is their own unless given. */
+  readonly lend?: ((sizeBytes: number) => Buffer) | undefined
+  /** undefined for a consumer, who reads up to the high watermark; a follower reads up to the end. */
+  readonly replica: FetchingReplica | undefined
+  /** Where a follower's log begins. */
+  readonly logStartOffset?: number
+  /** A consumer that wants committed records only: it reads up to the last stable offset. */
+  readonly readCommitted?: boolean
+}
+
+export interface FetchedRecords {
+  readonly records: Buffer | Buffer[]
+  readonly sizeBytes: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+  /** Where there was nothing more to read. */
+  readonly readableEnd: number
+  /** Set when the reader's log has parted from this one: where its last epoch ended here. */
+  readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | undefined
+  /** Whose records among these a reader of committed ones must skip; undefined for other readers. */
+  readonly abortedTransactions: readonly AbortedTransaction[] | undefined
+}
+
+const NO_RECORDS = Buffer.alloc(0)
+
+/** Where a reader finds nothing more. */
+export function readableEnd(log: PartitionLog, isFollower: boolean, readCommitted: boolean): number {
+  if (isFollower) return log.logEndOffset
+  return readCommitted ? log.lastStableOffset : log.highWatermark
+}
+
+/**
+ * Holds the reader's position against the log. Where its log has parted from this one, gives the end of its last epoch
+ * here (KIP-595). Throws OFFSET_OUT_OF_RANGE.
+ */
+export function checkPosition(
+  log: PartitionLog,
+  { offset, lastFetchedEpoch }: PartitionFetch,
+): EpochEnd | undefined {
+  if (lastFetchedEpoch !== -1) {
+    const end = log.endOffsetForEpoch(lastFetchedEpoch)
+    if (end.epoch === -1) throw unknownEpoch(log, lastFetchedEpoch)
+    if (end.epoch < lastFetchedEpoch || end.endOffset < offset) return end
+  }
+  if (offset < log.logStartOffset || offset > log.logEndOffset) throw outOfRange(log, offset)
+  return undefined
+}
+
+function unknownEpoch({ topic, partition, latestEpoch }: PartitionLog, epoch: number): KafkaError {
+  return new KafkaError(
+    'OFFSET_OUT_OF_RANGE',
+    `${topic}-${partition}: the reader's last epoch ${epoch} is newer than any here (${latestEpoch})`,
+  )
+}
+
+function outOfRange(
+  { topic, partition, logStartOffset, logEndOffset }: PartitionLog,
+  offset: number,
+): KafkaError {
+  return new KafkaError(
+    'OFFSET_OUT_OF_RANGE',
+    `${topic}-${partition}: offset ${offset} is outside of the log's ${logStartOffset} to ${logEndOffset}`,
+  )
+}
+
+/** Reads whole batches up to the limits of the request; none for a reader whose log has parted from this one. */
+export function readLog(
+  log: PartitionLog,
+  request: PartitionFetch,
+  divergingEpoch: EpochEnd | undefined,
+): FetchedRecords {
+  const { offset, maxBytes, minOneBatch, lend, replica, readCommitted = false } = request
+  const upTo = readableEnd(log, replica !== undefined, readCommitted)
+  const { records, sizeBytes } =
+    divergingEpoch !== undefined || offset >= upTo
+      ? { records: NO_RECORDS, sizeBytes: 0 }
+      : log.read(offset, maxBytes, { upTo, minOneBatch, lend })
+  return {
+    records,
+    sizeBytes,
+    highWatermark: log.highWatermark,
+    lastStableOffset: log.lastStableOffset,
+    logStartOffset: log.logStartOffset,
+    readableEnd: upTo,
+    divergingEpoch,
+    abortedTransactions: readCommitted ? abortedIn(log, records, offset) : undefined,
+  }
+}
+
+function abortedIn(log: PartitionLog, records: Buffer, offset: number): AbortedTransaction[] {
+  return records.length === 0 ? [] : log.abortedTransactions(offset, endOfBatches(records, offset))
+}
