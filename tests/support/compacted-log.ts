@@ -16,7 +16,7 @@ export const LOG_DIRECTORY = '/logs'
 const EPOCH = 0
 
 /** Rolls a segment every few batches, with an index entry for almost each. */
-const SMALL_SEGMENTS: Record<string, string> = {
+export const SMALL_SEGMENTS: Record<string, string> = {
   'cleanup.policy': 'compact',
   'segment.index.bytes': '60',
   'index.interval.bytes': '1',

@@ -10,8 +10,8 @@
  * Everybody else runs in between: segments may be truncated or removed at any time. The compaction is aborted then; what
  * took its place stays, the rest is as it was. Batches beyond the end of the dirty part are copied as they are.
  */
-import { QueueClosedError } from '../../runtime/queue.ts'
 import type { BatchView } from '../../protocol/record-batch.ts'
+import type { PartitionLog } from '../partition-log.ts'
 import type { Segment } from '../segment.ts'
 import { filterBatch, type FilterRules } from './batch-filter.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
@@ -100,7 +100,7 @@ class CleaningPass {
     try {
       await log.replaceSegments(group, [cleaned])
     } catch (error) {
-      if (error instanceof QueueClosedError) cleaned.remove()
+      discard(cleaned, log)
       throw error
     }
   }
@@ -145,6 +145,13 @@ class CleaningPass {
     job.recordsKept += recordsKept
     return bytes
   }
+}
+
+/** What did not take its place: where the log went offline, its files are left for the next start to judge. */
+function discard(cleaned: Segment, log: PartitionLog): void {
+  if (log.segments().includes(cleaned)) return
+  if (log.isUsable) cleaned.remove()
+  else cleaned.close()
 }
 
 /** By producer id: its last batch of records, or -1 where only a marker is known, and its epoch. */

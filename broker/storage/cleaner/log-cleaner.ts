@@ -202,7 +202,7 @@ export class LogCleaner {
     if (isBrokenOff(error) || !log.isUsable || this.#stop.signal.aborted) {
       this.#logger.info({ ...place, reason }, 'compaction broken off')
     } else if (isNoSpace(error)) {
-      this.#logger.warn({ ...place, reason }, 'no room on the disk to compact the log, tried again later')
+      this.#logger.warn({ ...place, reason }, 'no space on the disk to compact the log, tried again later')
     } else if (isFileError(error)) {
       log.failure(error)
     } else {
@@ -234,13 +234,15 @@ function isBrokenOff(error: unknown): boolean {
   )
 }
 
+/** Told by the file system, or by a log that stays online all the same. */
 function isNoSpace(error: unknown): boolean {
+  if (error instanceof KafkaError) return error.error === 'KAFKA_STORAGE_ERROR'
   return isFileError(error) && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }
 
 /** Something that the file system said. */
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && !(error instanceof KafkaError) && 'errno' in error
+  return error instanceof Error && 'errno' in error
 }
 
 function rounded(share: number): number {

@@ -59,7 +59,9 @@ function checks(log: RetainedLog, rules: RetentionRules | undefined): [Retention
   const always: [RetentionReason, IsDue][] = [['before the log start offset', isBeforeStart]]
   if (rules === undefined) return always
   const { retentionMs, retentionBytes, nowMs } = rules
-  const isTooOld: IsDue = ({ largestTimestamp }) => nowMs - largestTimestamp > retentionMs
+  // One of which compaction has left nothing must not keep what follows.
+  const isTooOld: IsDue = ({ sizeBytes, largestTimestamp }) =>
+    sizeBytes === 0 || nowMs - largestTimestamp > retentionMs
   return [
     ...always,
     ...(retentionBytes < 0 ? [] : [['retention.bytes', isTooMuch(log, retentionBytes)] as const]),

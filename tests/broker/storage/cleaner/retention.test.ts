@@ -36,6 +36,14 @@ test('a young segment keeps the older ones behind it', () => {
   ])
 })
 
+test('a segment of which compaction has left nothing keeps none', () => {
+  const log = logOf([500, 5, 500, 5])
+  const segments = log.segments.map((segment, index) =>
+    index === 1 ? { ...segment, sizeBytes: 0 } : segment,
+  )
+  expect(removals({ ...log, segments }, rules({ retentionMs: 100 }))).toMatchObject([{ beforeOffset: 30 }])
+})
+
 test('an active segment whose records are all too old goes as well', () => {
   expect(removals(logOf([500, 400]), rules({ retentionMs: 100 }))).toMatchObject([
     { beforeOffset: 20, segments: 2 },
