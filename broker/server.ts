@@ -24,10 +24,12 @@ import type { BrokerRegistration, Endpoint, MetadataImage } from './metadata/ima
 import { openStore } from './metadata/open-store.ts'
 import { countLed } from './metadata/led-partitions.ts'
 import type { Registration } from './metadata/registration.ts'
+import type { MetadataStore } from './metadata/store.ts'
 import { connectionLimits, requestMemoryBytes } from './network/connection-limits.ts'
 import { Connections } from './network/connections.ts'
 import { Listener } from './network/listener.ts'
 import { MetricsListener } from './network/metrics-listener.ts'
+import { type Network, tcp } from './network/network.ts'
 import { Peer } from './network/peer.ts'
 import { RequestMemory } from './network/request-memory.ts'
 import { ReplicaManager } from './replication/replica-manager.ts'
@@ -38,6 +40,9 @@ import type { Logger } from './runtime/logger.ts'
 import { Metrics } from './runtime/metrics.ts'
 import { watchProcess } from './runtime/process-metrics.ts'
 import { startCleaning } from './storage/cleaner/start-cleaning.ts'
+import type { DirectoryLock } from './storage/directory-lock.ts'
+import type { MeasureSpace } from './storage/disk-space.ts'
+import type { Files } from './storage/files.ts'
 import { LogManager } from './storage/log-manager.ts'
 
 const QUORUM_WAIT_LOGGED_EVERY_MS = 5_000
@@ -50,6 +55,14 @@ const IN_FLIGHT_GRACE_MS = 1_000
 /** Of the memory for answers. */
 const MAX_UNUSED_BUFFER_BYTES = 32 * 1024 * 1024
 
+export interface Surroundings {
+  readonly network: Network
+  readonly store: MetadataStore
+  readonly files: Files
+  readonly lock: (directory: string) => DirectoryLock
+  readonly measure: MeasureSpace
+}
+
 export interface BrokerServerOptions {
   readonly config: Config
   readonly clock: Clock
@@ -58,6 +71,8 @@ export interface BrokerServerOptions {
   readonly random: () => number
   /** The broker can serve no longer: it is to be stopped. */
   readonly onFailure: (error: Error) => void
+  /** What a simulation puts in the place of the machine; the machine's own unless given. */
+  readonly surroundings?: Surroundings
 }
 
 export class BrokerServer {
@@ -78,6 +93,10 @@ export class BrokerServer {
     this.#closers = new Closers(options.clock, this.#logger)
     this.#connections = new Connections(connectionLimits(options.config), options.clock)
     this.#memory = new RequestMemory(requestMemoryBytes(options.config), options.clock)
+  }
+
+  get #network(): Network {
+    return this.#options.surroundings?.network ?? tcp
   }
 
   /** Where the broker is reached, once it has started. */
@@ -137,7 +156,8 @@ export class BrokerServer {
     const { config, clock } = this.#options
     const quorum = config.get('quorum.connect')
     const timeoutMs = config.get('quorum.connect.timeout.ms')
-    const store = openStore(quorum ?? '', { clock, logger: this.#logger })
+    const store =
+      this.#options.surroundings?.store ?? openStore(quorum ?? '', { clock, logger: this.#logger })
     const metadata = new ClusterMetadata({ store, clock, logger: this.#logger })
     this.#closers.push('metadata', () => metadata.close())
     const startedMs = clock.monotonicMs()
@@ -159,7 +179,7 @@ export class BrokerServer {
   }
 
   async #openLogs(metadata: ClusterMetadata, clusterId: string): Promise<LogManager> {
-    const { config, clock } = this.#options
+    const { config, clock, surroundings } = this.#options
     this.#checkNotStopped()
     const logs = await LogManager.open({
       dirs: [...config.logDirs],
@@ -169,6 +189,11 @@ export class BrokerServer {
       clock,
       logger: this.#logger,
       knowsTopic: (topicId) => metadata.image.topicNames.has(topicId),
+      ...(surroundings && {
+        files: surroundings.files,
+        lock: surroundings.lock,
+        measure: surroundings.measure,
+      }),
     })
     logs.onOffline(({ directory, remaining }) => {
       if (remaining > 0) return
@@ -189,6 +214,7 @@ export class BrokerServer {
       logs,
       metadata,
       peers: (broker) => this.#peer(broker),
+      network: this.#network,
       clock,
       logger,
     })
@@ -228,7 +254,8 @@ export class BrokerServer {
     }
     const clientId = `broker-${config.brokerId}`
     const maxFrameBytes = config.get('socket.request.max.bytes')
-    return new Peer({ host: endpoint.host, port: endpoint.port, clientId, maxFrameBytes, clock })
+    const { host, port } = endpoint
+    return new Peer({ host, port, clientId, maxFrameBytes, clock, network: this.#network })
   }
 
   async #openListeners(parts: BrokerParts): Promise<void> {
@@ -238,6 +265,7 @@ export class BrokerServer {
     const listeners = config.listeners.map(
       (listener) =>
         new Listener({
+          network: this.#network,
           config: listener,
           serve,
           overlaps,

@@ -1,5 +1,4 @@
 /** One listener: accepts connections at exactly the address that the configuration names. */
-import { createServer, type Server, type Socket } from 'node:net'
 import type { ListenerConfig } from '../config/listeners.ts'
 import type { BufferPool } from '../runtime/buffer-pool.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -7,10 +6,13 @@ import type { Logger } from '../runtime/logger.ts'
 import { Connection, type Overlaps, type Serve } from './connection.ts'
 import type { Connections, Refusal } from './connections.ts'
 import { ListenError, whyNotListening } from './listen-error.ts'
+import { type AcceptedSocket, type Network, type NetworkServer, tcp } from './network.ts'
 import type { RequestMemory } from './request-memory.ts'
 
 export interface ListenerOptions {
   readonly config: ListenerConfig
+  /** TCP unless given. */
+  readonly network?: Network
   readonly serve: Serve
   readonly overlaps?: Overlaps
   readonly connections: Connections
@@ -25,14 +27,14 @@ export interface ListenerOptions {
 
 export class Listener {
   readonly #options: ListenerOptions
-  readonly #server: Server
+  readonly #server: NetworkServer
   #refusing = false
   /** Accepted, and waiting for their turn. */
-  readonly #delayed = new Set<Socket>()
+  readonly #delayed = new Set<AcceptedSocket>()
 
   constructor(options: ListenerOptions) {
     this.#options = options
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket))
+    this.#server = (options.network ?? tcp).createServer((socket) => this.#accept(socket))
   }
 
   get name(): string {
@@ -58,7 +60,7 @@ export class Listener {
     this.#server.on('error', (error) => this.#options.logger.error({ err: error }, 'accepting failed'))
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: AcceptedSocket): void {
     const { clock, connections } = this.#options
     // An IPv4 address, where the listener serves both families, is written as one.
     const clientHost = socket.remoteAddress?.replace(/^::ffff:/, '')
@@ -78,7 +80,7 @@ export class Listener {
     })
   }
 
-  #serve(socket: Socket, clientHost: string): void {
+  #serve(socket: AcceptedSocket, clientHost: string): void {
     const { config, connections } = this.#options
     const connection = new Connection({
       ...this.#options,
@@ -91,7 +93,7 @@ export class Listener {
   }
 
   /** Logs the first of a row only: whoever is refused tries again at once. */
-  #refuse(socket: Socket, clientHost: string, limit: Refusal): void {
+  #refuse(socket: AcceptedSocket, clientHost: string, limit: Refusal): void {
     const { connections, logger } = this.#options
     socket.destroy()
     if (this.#refusing) return

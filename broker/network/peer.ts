@@ -2,13 +2,14 @@
  * A client of another broker, over one connection that is opened when it is needed and again after it was lost.
  * Requests may be in flight together; the answers come in their order.
  */
-import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { finishFrame, startFrame } from '../protocol/frame.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../protocol/headers.ts'
 import { ByteReader } from '../protocol/reader.ts'
 import type { AnyApi, DecodedResponse, RequestToSend } from '../protocol/schema.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { FrameReader } from './frame-reader.ts'
+import { type Network, tcp } from './network.ts'
 
 /** The other broker did not answer. `refused`: nothing listens at its address, so it is not running. */
 export class PeerUnavailableError extends Error {
@@ -28,6 +29,8 @@ export interface PeerOptions {
   /** Largest answer accepted. */
   readonly maxFrameBytes: number
   readonly clock: Clock
+  /** TCP unless given. */
+  readonly network?: Network
 }
 
 const MAX_IN_FLIGHT = 100
@@ -43,8 +46,8 @@ interface InFlight {
 
 export class Peer {
   readonly #options: PeerOptions
-  #connecting: Promise<Socket> | undefined
-  #socket: Socket | undefined
+  #connecting: Promise<Duplex> | undefined
+  #socket: Duplex | undefined
   /** Sent and not yet answered, in order; of the present socket only. */
   #inFlight: InFlight[] = []
   #correlationId = 0
@@ -97,20 +100,20 @@ export class Peer {
     return new PeerUnavailableError(`broker at ${this.address}: ${reason}`, refused)
   }
 
-  #connection(): Promise<Socket> {
+  #connection(): Promise<Duplex> {
     this.#connecting ??= this.#connect()
     return this.#connecting
   }
 
-  async #connect(): Promise<Socket> {
-    const { clock, host, port, maxFrameBytes } = this.#options
+  async #connect(): Promise<Duplex> {
+    const { clock, host, port, maxFrameBytes, network = tcp } = this.#options
     const { signal } = this.#closed
     if (this.#failures > 0) {
       const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failures - 1), MAX_BACKOFF_MS)
       await clock.sleep(backoffMs, signal).catch(() => {})
     }
     if (signal.aborted) throw signal.reason as Error
-    const socket = connect({ host, port, noDelay: true, keepAlive: true })
+    const socket = network.connect({ host, port })
     this.#socket = socket
     return new Promise((resolve, reject) => {
       let reason = 'the connection was closed'
@@ -134,7 +137,7 @@ export class Peer {
   }
 
   #send<A extends AnyApi>(
-    socket: Socket,
+    socket: Duplex,
     api: A,
     version: number,
     request: RequestToSend<A>,
@@ -161,7 +164,7 @@ export class Peer {
     socket.uncork()
   }
 
-  #receive(socket: Socket, frames: FrameReader, chunk: Buffer): void {
+  #receive(socket: Duplex, frames: FrameReader, chunk: Buffer): void {
     try {
       for (const frame of frames.push(chunk)) {
         const due = this.#inFlight.shift()
@@ -178,7 +181,7 @@ export class Peer {
     }
   }
 
-  #lost(socket: Socket, error: PeerUnavailableError): void {
+  #lost(socket: Duplex, error: PeerUnavailableError): void {
     if (this.#socket !== socket) return
     this.#socket = undefined
     this.#connecting = undefined

@@ -5,8 +5,9 @@
  * Only an address that was reached under the same registration counts. One that never was (a wrong advertised
  * listener, a firewall) is no proof of anything; the broker's session decides then.
  */
-import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { BrokerRegistration } from '../metadata/image.ts'
+import { type Network, tcp } from '../network/network.ts'
 import type { Clock } from '../runtime/clock.ts'
 
 const FIRST_RETRY_MS = 50
@@ -19,12 +20,14 @@ export interface PeerWatchOptions {
   /** Name of the listener by which brokers reach each other. */
   readonly listener: string
   readonly gone: (broker: BrokerRegistration) => void
+  /** TCP unless given. */
+  readonly network?: Network
   readonly clock: Clock
 }
 
 interface Watched {
   readonly registration: BrokerRegistration
-  socket: Socket | undefined
+  socket: Duplex | undefined
   cancelRetry: () => void
   wasReached: boolean
   refusals: number
@@ -79,7 +82,7 @@ export class PeerWatch {
     const endpoint = endpoints.find(({ listener }) => listener === this.#options.listener)
     if (endpoint === undefined) return
     let refused = false
-    const socket = connect({ host: endpoint.host, port: endpoint.port, keepAlive: true })
+    const socket = (this.#options.network ?? tcp).connect(endpoint)
     watched.socket = socket
     socket.on('connect', () => {
       watched.wasReached = true

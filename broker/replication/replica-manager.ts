@@ -16,6 +16,7 @@ import type {
   TopicImage,
 } from '../metadata/image.ts'
 import { hasReplica, type OfflineReplicas } from '../metadata/offline-replicas.ts'
+import type { Network } from '../network/network.ts'
 import type { Peer } from '../network/peer.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -51,6 +52,8 @@ export interface ReplicaManagerOptions {
   readonly logs: LogManager
   readonly metadata: ClusterMetadata
   readonly peers: (broker: BrokerRegistration) => Peer
+  /** TCP unless given. */
+  readonly network?: Network
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -76,6 +79,7 @@ export class ReplicaManager {
     this.#logger = options.logger.child({ part: 'replication' })
     const { metadata, brokerId, config, clock, logs } = options
     this.#peerWatch = new PeerWatch({
+      ...(options.network && { network: options.network }),
       brokerId,
       listener: config.interBrokerListener,
       gone: (broker) => void this.#removeGone(broker),
