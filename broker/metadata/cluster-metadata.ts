@@ -259,8 +259,9 @@ export class ClusterMetadata {
   }
 
   /**
-   * Replaces a partition's state if it is still `expected`. False: somebody else changed it first, and the image
-   * shows what it is now.
+   * Replaces a partition's state if it is still `expected`, and the members of the next ISR are registered as the
+   * image of this moment has them: a member is in sync in one life of its broker. False: one of these has changed,
+   * and the image shows it.
    */
   async changePartition(
     topic: string,
@@ -270,12 +271,17 @@ export class ClusterMetadata {
   ): Promise<boolean> {
     const key = keys.partitionStateKey(topic, index)
     const value = keys.encodePartitionState(next, this.image.controller?.epoch ?? 0)
-    const result = await this.commit([{ key, modRevision: expected.stateRevision }], [{ key, value }])
-    if (result !== undefined) return true
-    await this.waitFor(
-      (image) => image.topics.get(topic)?.partitions[index]?.stateRevision !== expected.stateRevision,
-      CATCH_UP_MS,
-    )
+    const members = registrationConditions(this.image, next.isr)
+    if (members.length < next.isr.length) return false
+    const conditions = [
+      { key, modRevision: expected.stateRevision },
+      ...members.map(({ key: memberKey, modRevision }) => ({ key: memberKey, modRevision })),
+    ]
+    if ((await this.commit(conditions, [{ key, value }])) !== undefined) return true
+    const isStale = (image: MetadataImage): boolean =>
+      image.topics.get(topic)?.partitions[index]?.stateRevision !== expected.stateRevision ||
+      members.some((member) => image.brokers.get(member.brokerId)?.revision !== member.modRevision)
+    await this.waitFor(isStale, CATCH_UP_MS)
     return false
   }
 
@@ -352,6 +358,19 @@ export class ClusterMetadata {
       this.#logger.error({ error, revision: image.revision }, 'a listener failed on a new image')
     }
   }
+}
+
+/** That these brokers are registered as `image` has them; nothing for those that are not. */
+export function registrationConditions(
+  image: MetadataImage,
+  brokerIds: Iterable<number>,
+): (Condition & { readonly brokerId: number })[] {
+  return [...new Set(brokerIds)].flatMap((brokerId) => {
+    const broker = image.brokers.get(brokerId)
+    return broker === undefined
+      ? []
+      : [{ brokerId, key: keys.brokerKey(brokerId), modRevision: broker.revision }]
+  })
 }
 
 /** A random UUID as 22 characters of base64url, never one that begins with '-', which command lines take for an option. */

@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import type { ClusterMetadata } from './cluster-metadata.ts'
+import { type ClusterMetadata, registrationConditions } from './cluster-metadata.ts'
 import { decide, decidePreferred, type Decision } from './controller-decisions.ts'
 import type { ControllerImage, MetadataImage } from './image.ts'
 import {
@@ -24,8 +24,6 @@ import { MAX_OPERATIONS, type Condition } from './store.ts'
 /** leader.imbalance.check.interval.seconds of Apache Kafka. */
 const PREFERRED_LEADERS_EVERY_MS = 300_000
 const RETRY_MS = 500
-/** One condition is the election. */
-const STATES_PER_COMMIT = MAX_OPERATIONS - 1
 
 export interface ControllerOptions {
   readonly brokerId: number
@@ -137,10 +135,12 @@ export class Controller {
     const unclean = this.#options.config.get('unclean.leader.election.enable')
     const topics = this.#topics === 'all' ? undefined : this.#topics
     this.#topics = new Set()
-    await this.#commitAll(decide(this.#options.metadata.image, { uncleanElection: unclean }, topics))
+    const now = this.#options.metadata.image
+    await this.#commitAll(now, decide(now, { uncleanElection: unclean }, topics))
     if (!this.#preferredIsDue) return
     this.#preferredIsDue = false
-    await this.#commitAll(decidePreferred(this.#options.metadata.image))
+    const later = this.#options.metadata.image
+    await this.#commitAll(later, decidePreferred(later))
   }
 
   async #campaign(image: MetadataImage): Promise<void> {
@@ -168,24 +168,30 @@ export class Controller {
     )
   }
 
-  async #commitAll(decisions: readonly Decision[]): Promise<void> {
+  /** `decisions` were made on `image`. */
+  async #commitAll(image: MetadataImage, decisions: readonly Decision[]): Promise<void> {
     const { metadata } = this.#options
-    const { revision } = metadata.image
+    const members = registrationConditions(
+      image,
+      decisions.flatMap(({ next }) => next.isr),
+    )
+    // One condition is the election.
+    const perCommit = Math.max(1, MAX_OPERATIONS - 1 - members.length)
     let conflicts = false
-    for (let at = 0; at < decisions.length && this.isActive; at += STATES_PER_COMMIT) {
-      const batch = decisions.slice(at, at + STATES_PER_COMMIT)
-      if (await this.#commit(batch)) continue
+    for (let at = 0; at < decisions.length && this.isActive; at += perCommit) {
+      const batch = decisions.slice(at, at + perCommit)
+      if (await this.#commit(image, batch)) continue
       // A leader changed one of these states meanwhile: the others need not wait for the next image.
-      for (const one of batch.length > 1 ? batch : []) if (this.isActive) await this.#commit([one])
+      for (const one of batch.length > 1 ? batch : []) if (this.isActive) await this.#commit(image, [one])
       conflicts = true
     }
     if (!conflicts) return
     this.#topics = 'all'
     this.#wanted = true
-    await metadata.waitFor((image) => image.revision > revision, RETRY_MS, this.#closing.signal)
+    await metadata.waitFor(({ revision }) => revision > image.revision, RETRY_MS, this.#closing.signal)
   }
 
-  async #commit(decisions: readonly Decision[]): Promise<boolean> {
+  async #commit(image: MetadataImage, decisions: readonly Decision[]): Promise<boolean> {
     const election = this.#election
     if (election === undefined || decisions.length === 0) return false
     const states = decisions.map(({ topic, expected, next }) => ({
@@ -193,7 +199,15 @@ export class Controller {
       modRevision: expected.stateRevision,
       value: encodePartitionState(next, election.epoch),
     }))
-    const conditions: Condition[] = [{ key: CONTROLLER_KEY, modRevision: election.revision }, ...states]
+    const members = registrationConditions(
+      image,
+      decisions.flatMap(({ next }) => next.isr),
+    )
+    const conditions: Condition[] = [
+      { key: CONTROLLER_KEY, modRevision: election.revision },
+      ...members,
+      ...states,
+    ]
     const revision = await this.#options.metadata.commit(
       conditions.map(({ key, modRevision }) => ({ key, modRevision })),
       states.map(({ key, value }) => ({ key, value })),

@@ -2,7 +2,11 @@
 import { connect, createServer, type Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-export type AcceptedSocket = Duplex & { readonly remoteAddress?: string | undefined }
+export type AcceptedSocket = Duplex & {
+  readonly remoteAddress?: string | undefined
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
 
 /** As much of node:net's server as a listener needs. */
 export type NetworkServer = Pick<

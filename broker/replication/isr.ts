@@ -2,7 +2,8 @@
  * The rules of the in-sync replica set (ISR), as pure functions over what a leader knows of its followers.
  *
  * - Out: a follower that has not had everything for `replica.lag.time.max.ms`, whose broker is not registered
- *   any more, or that came back without records that it had (its offset is below the high watermark).
+ *   any more or has registered anew (another life of it, which may have lost what the former had not flushed),
+ *   or that came back without records that it had (its offset is below the high watermark).
  * - In: a follower that has reached the high watermark and the start of this leader's epoch, that would not have
  *   to leave again at once, and whose broker is registered under the epoch that it fetches with and is not
  *   shutting down (KIP-841, KIP-903).
@@ -21,16 +22,20 @@ export class Follower {
   endOffset = -1
   /** Where its log begins; -1 until its first fetch. */
   logStartOffset = -1
-  /** Epoch of its broker's registration, as it said itself; -1 until then. */
-  brokerEpoch = -1
+  /** Epoch of the registration under which it is known: as it said itself in its last fetch. */
+  brokerEpoch: number
   #lastCaughtUpMs: number
   #lastFetchMs = Number.NEGATIVE_INFINITY
   #leaderEndAtLastFetch = Number.POSITIVE_INFINITY
 
-  /** A member of the ISR is given the whole lag time to show up when a new leader begins. */
-  constructor(id: number, inSync: boolean, nowMs: number) {
+  /**
+   * A member of the ISR, in the registration of that epoch, is given the whole lag time to show up when a new
+   * leader begins; undefined: not a member.
+   */
+  constructor(id: number, memberEpoch: number | undefined, nowMs: number) {
     this.id = id
-    this.#lastCaughtUpMs = inSync ? nowMs : Number.NEGATIVE_INFINITY
+    this.brokerEpoch = memberEpoch ?? -1
+    this.#lastCaughtUpMs = memberEpoch === undefined ? Number.NEGATIVE_INFINITY : nowMs
   }
 
   /**
@@ -85,7 +90,8 @@ export function isEligible(follower: Follower, brokers: BrokerLiveness): boolean
 }
 
 function staysInSync(follower: Follower, view: IsrView): boolean {
-  if (view.brokers.epoch(follower.id) === undefined) return false
+  const epoch = view.brokers.epoch(follower.id)
+  if (epoch === undefined || epoch > follower.brokerEpoch) return false
   if (follower.endOffset !== -1 && follower.endOffset < view.highWatermark) return false
   return follower.isCaughtUp(view.leaderEndOffset, view.nowMs, view.lagMaxMs)
 }

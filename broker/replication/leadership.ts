@@ -70,8 +70,14 @@ export class Leadership {
     this.#followers = new Map(
       state.replicas
         .filter((id) => id !== options.brokerId)
-        .map((id) => [id, new Follower(id, state.isr.includes(id), now)]),
+        .map((id) => [id, new Follower(id, this.#memberEpoch(id, state), now)]),
     )
+  }
+
+  /** Of the registration in which `id` is a member of the ISR; one that is younger than the state is another life. */
+  #memberEpoch(id: number, { isr, stateRevision }: PartitionImage): number | undefined {
+    const epoch = this.#brokers.epoch(id)
+    return isr.includes(id) && epoch !== undefined && epoch <= stateRevision ? epoch : undefined
   }
 
   /** The quorum has changed the partition within this epoch; proposals for an earlier state are void. */

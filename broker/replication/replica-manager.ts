@@ -73,6 +73,8 @@ export class ReplicaManager {
   readonly #stopListening: () => void
   readonly #cancelTimers: (() => void)[] = []
   #closed = false
+  /** Epoch of the first registration of this process. */
+  #bornAt = -1
 
   constructor(options: ReplicaManagerOptions) {
     this.#options = options
@@ -100,9 +102,10 @@ export class ReplicaManager {
     }
   }
 
-  /** Follows the image from now on: what it says of this broker's replicas is made so. */
+  /** Follows the image from now on: what it says of this broker's replicas is made so. The broker is registered. */
   start(): void {
-    const { config, metadata } = this.#options
+    const { config, metadata, brokerEpoch } = this.#options
+    this.#bornAt = brokerEpoch()
     this.#forgetStrays(metadata.image)
     const stopFollowing = metadata.subscribe((image, delta, previous) =>
       this.#onImage(image, delta, previous),
@@ -371,7 +374,8 @@ export class ReplicaManager {
     this.#partitions.set(keyOf(name, index), partition)
   }
 
-  async #apply(partition: Partition, state: PartitionImage): Promise<void> {
+  async #apply(partition: Partition, decided: PartitionImage): Promise<void> {
+    const state = this.#asOfThisLife(decided)
     const before = {
       role: partition.role,
       leaderEpoch: partition.leaderEpoch,
@@ -385,6 +389,15 @@ export class ReplicaManager {
       this.#fetchers.follow(partition, state.leader)
     }
     if (partition.role !== before.role || before.leaderEpoch !== state.leaderEpoch) this.#announce(partition)
+  }
+
+  /**
+   * A leadership that was decided before this life of the broker began is not taken up again: what the former life had
+   * not flushed may be lost. Nobody leads until the controller has decided anew.
+   */
+  #asOfThisLife(state: PartitionImage): PartitionImage {
+    const isFormer = state.leader === this.#options.brokerId && state.stateRevision < this.#bornAt
+    return isFormer ? { ...state, leader: -1 } : state
   }
 
   async #remove(partition: Partition): Promise<void> {

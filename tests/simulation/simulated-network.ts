@@ -183,6 +183,8 @@ class SimulatedSocket extends Duplex {
   readonly remoteAddress: string
   readonly arriving: Packet[] = []
   isFlushing = false
+  bytesRead = 0
+  bytesWritten = 0
   remote: SimulatedSocket | undefined
   readonly #network: SimulatedNetwork
 
@@ -195,8 +197,10 @@ class SimulatedSocket extends Duplex {
 
   receive(packet: Packet): void {
     if (this.destroyed) return
-    if (packet.kind === 'data') this.push(packet.bytes)
-    else if (packet.kind === 'end') this.push(null)
+    if (packet.kind === 'data') {
+      this.bytesRead += packet.bytes.length
+      this.push(packet.bytes)
+    } else if (packet.kind === 'end') this.push(null)
     else if (packet.kind === 'accepted') this.emit('connect')
     else this.destroy(failure('ECONNRESET', 'read ECONNRESET'))
   }
@@ -216,6 +220,7 @@ class SimulatedSocket extends Duplex {
   /** The bytes are the receiver's own: whoever sent them may write over theirs. */
   #send(parts: readonly Buffer[]): void {
     const { remote } = this
+    for (const part of parts) this.bytesWritten += part.length
     if (this.process.isDead || remote === undefined) return
     if (remote.process.isDead) return this.#network.deliver(this, { kind: 'reset' })
     this.#network.deliver(remote, { kind: 'data', bytes: Buffer.concat(parts) })

@@ -86,7 +86,8 @@ export class ReplicationScene {
       leader: 1,
       leaderEpoch: 5,
       isr: [1, 2, 3],
-      stateRevision: (this.partition.state?.stateRevision ?? 0) + 1,
+      // Everybody registered before.
+      stateRevision: (this.partition.state?.stateRevision ?? 100) + 1,
       ...state,
     })
   }

@@ -39,7 +39,7 @@ function follower(
   endOffset: number,
   o: { inSync?: boolean; leaderEnd?: number; nowMs?: number } = {},
 ) {
-  const result = new Follower(id, o.inSync ?? true, 0)
+  const result = new Follower(id, (o.inSync ?? true) ? 10 + id : undefined, 0)
   result.recordFetch(endOffset, 10 + id, o.leaderEnd ?? 100, o.nowMs ?? 0)
   return result
 }
@@ -57,7 +57,7 @@ describe('leaving the in-sync replicas', () => {
   })
 
   test('a follower that never fetched has the whole lag time', () => {
-    const silent = new Follower(2, true, 0)
+    const silent = new Follower(2, 12, 0)
     const others = [silent, follower(3, 100, { nowMs: LAG_MAX_MS })]
     expect(decideIsr(view(others, { nowMs: LAG_MAX_MS }))).toBeUndefined()
     expect(decideIsr(view(others, { nowMs: LAG_MAX_MS + 1 }))).toEqual([3, 1])
@@ -80,6 +80,14 @@ describe('leaving the in-sync replicas', () => {
   test('a follower whose broker is not registered any more leaves at once', () => {
     const brokers = { 1: 11, 3: 13 }
     expect(decideIsr(view([follower(2, 100), follower(3, 100)], { brokers }))).toEqual([3, 1])
+  })
+
+  test('a follower whose broker registered anew leaves until it fetches in its new life', () => {
+    const brokers = { 1: 11, 2: 22, 3: 13 }
+    const restarted = follower(2, 100)
+    expect(decideIsr(view([restarted, follower(3, 100)], { brokers }))).toEqual([3, 1])
+    restarted.recordFetch(100, 22, 100, 0)
+    expect(decideIsr(view([restarted, follower(3, 100)], { brokers }))).toBeUndefined()
   })
 
   test('a follower that has lost records below the high watermark leaves at once', () => {
@@ -127,8 +135,8 @@ describe('a decision', () => {
       .tuple(fetches, fc.boolean(), fetches, fc.boolean())
       .map(([two, twoIn, three, threeIn]) => {
         const histories = [
-          { follower: new Follower(2, twoIn, 0), fetches: two },
-          { follower: new Follower(3, threeIn, 0), fetches: three },
+          { follower: new Follower(2, twoIn ? 12 : undefined, 0), fetches: two },
+          { follower: new Follower(3, threeIn ? 13 : undefined, 0), fetches: three },
         ]
         for (const { follower: each, fetches: made } of histories) {
           let nowMs = 0
@@ -173,7 +181,7 @@ describe('where the high watermark may go', () => {
   })
 
   test('nowhere while a member has not said where it is', () => {
-    const followers = [new Follower(2, true, 0), follower(3, 110)]
+    const followers = [new Follower(2, 12, 0), follower(3, 110)]
     expect(lowestInSyncOffset(view(followers, { leaderEndOffset: 150 }), all)).toBe(-1)
   })
 
