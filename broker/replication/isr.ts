@@ -80,10 +80,10 @@ export interface BrokerLiveness {
   shuttingDown(brokerId: number): boolean
 }
 
-/** Whether `follower` could be a member as far as its broker goes. */
+/** Whether `follower`, which has fetched in this leader epoch, could be a member as far as its broker goes. */
 export function isEligible(follower: Follower, brokers: BrokerLiveness): boolean {
   return (
-    follower.brokerEpoch !== -1 &&
+    follower.endOffset !== -1 &&
     brokers.epoch(follower.id) === follower.brokerEpoch &&
     !brokers.shuttingDown(follower.id)
   )

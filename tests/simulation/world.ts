@@ -55,14 +55,14 @@ export class World {
 
   /** Lets the world go on until `work` has settled. Rejects when that takes more than `limitMs` of its time. */
   async until<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
-    let settled = false
+    const state = { settled: false }
     const finish = (): void => {
-      settled = true
+      state.settled = true
     }
     work.then(finish, finish)
     const deadlineMs = this.#nowMs + limitMs
     await this.#rest()
-    while (!settled) {
+    while (!state.settled) {
       if (this.#halted !== undefined) throw new Error(this.#halted)
       const next = this.#pop()
       if (next === undefined) throw new Error(`nothing happens any more, and still: ${what}`)
