@@ -2,12 +2,13 @@
  * Produce: appends one record batch to each partition named. acks=1 is answered when the leader has it,
  * acks=-1 when the whole in-sync set has, acks=0 never.
  *
- * v7 allows zstd. v8 adds errorMessage. v10 tells where the leader is (KIP-951). v13 names topics by id
+ * v7 allows zstd. v8 adds errorMessage, and recordErrors for each record at fault (KIP-467). v10 tells where the leader is (KIP-951). v13 names topics by id
  * (KIP-516).
  */
 import type { Produce } from '../protocol/apis/produce.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/record-batch.ts'
+import { InvalidRecordsError } from '../protocol/record-errors.ts'
 import type { RequestOf, ResponseOf } from '../protocol/schema.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { answerPartition } from './each-partition.ts'
@@ -76,14 +77,14 @@ async function appendBatch(
   context: RequestContext,
 ): Promise<PartitionResponse> {
   const { acks, timeoutMs } = request
-  if (acks !== -1 && acks !== 0 && acks !== 1) {
-    throw new KafkaError('INVALID_REQUIRED_ACKS', `acks is ${acks}, it may be -1 (all), 0 or 1`)
-  }
-  if (INTERNAL_TOPICS.has(name)) {
+  if (INTERNAL_TOPICS.has(name) && context.metadata.image.topics.has(name)) {
     throw new KafkaError('INVALID_TOPIC_EXCEPTION', `${name} is written by the brokers only`)
   }
   const partition = context.replicas.leader(name, index)
   const batch = checkBatch(records, request, context.apiVersion)
+  if (acks !== -1 && acks !== 0 && acks !== 1) {
+    throw new KafkaError('INVALID_REQUIRED_ACKS', `acks is ${acks}, it may be -1 (all), 0 or 1`)
+  }
   const info = await partition.append(batch, { acks, timeoutMs, origin: 'client' })
   return {
     index,
@@ -96,13 +97,12 @@ async function appendBatch(
 
 /** What depends on the request rather than on the batch alone; the log checks the rest. */
 function checkBatch(records: Buffer | null, request: Request, apiVersion: number): Buffer {
-  if (records === null || records.length < BATCH_HEADER_BYTES) {
+  if (records === null) {
     throw new KafkaError('INVALID_RECORD', 'the request has no record batch for the partition')
   }
+  if (records.length < BATCH_HEADER_BYTES) return records
   const batch = new BatchView(records)
-  if (request.transactionalId !== null || batch.isTransactional) {
-    throw new KafkaError('INVALID_TXN_STATE', 'this broker does not serve transactions')
-  }
+  if (batch.isTransactional) throw transactionRefused(request.transactionalId)
   if (batch.codec === 'zstd' && apiVersion < FIRST_VERSION_WITH_ZSTD) {
     throw new KafkaError(
       'UNSUPPORTED_COMPRESSION_TYPE',
@@ -110,6 +110,15 @@ function checkBatch(records: Buffer | null, request: Request, apiVersion: number
     )
   }
   return records
+}
+
+function transactionRefused(transactionalId: string | null): KafkaError {
+  return transactionalId === null
+    ? new KafkaError(
+        'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+        'the batch is transactional, and the request has no transactional id',
+      )
+    : new KafkaError('INVALID_TXN_STATE', 'this broker does not serve transactions')
 }
 
 function refused(
@@ -124,6 +133,14 @@ function refused(
     errorCode: error.code,
     baseOffset: -1,
     errorMessage: error.detail ?? error.error,
+    ...(error instanceof InvalidRecordsError ? { recordErrors: recordErrors(error) } : {}),
     ...(hint === undefined ? {} : { currentLeader: hint }),
   }
+}
+
+function recordErrors(error: InvalidRecordsError): NonNullable<PartitionResponse['recordErrors']> {
+  return error.recordErrors.map(({ batchIndex, message }) => ({
+    batchIndex,
+    batchIndexErrorMessage: message,
+  }))
 }

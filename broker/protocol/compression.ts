@@ -1,9 +1,12 @@
 /**
  * The codecs of record batches: bytes of records <-> bytes of a batch. gzip and zstd are Node's; Snappy and LZ4 are
- * in compression/, for reasons that docs/decisions/0101 tells. What comes out is bounded before memory is taken for
- * it, and damaged input is told as CORRUPT_MESSAGE, whatever it is.
+ * in compression/ (decision 101). What comes out is bounded before memory is taken for it, and damaged input is told as
+ * CORRUPT_MESSAGE, whatever it is. Each codec works at once, or in the background: gzip and zstd in another thread,
+ * Snappy and LZ4 in portions, with other work in between.
  */
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import zlib from 'node:zlib'
 import { decodeFrame, encodeFrame } from './compression/lz4-frame.ts'
 import { OutputBoundError } from './compression/output-bound.ts'
 import { decodeSnappy, encodeSnappy } from './compression/snappy.ts'
@@ -15,37 +18,67 @@ export type Codec = (typeof CODECS)[number]
 
 /** The levels that Kafka allows, and its defaults; Snappy has none. */
 export const COMPRESSION_LEVELS = {
-  gzip: { min: 1, max: 9, default: constants.Z_DEFAULT_COMPRESSION },
+  gzip: { min: 1, max: 9, default: zlib.constants.Z_DEFAULT_COMPRESSION },
   lz4: { min: 1, max: 17, default: 9 },
   zstd: { min: -131_072, max: 22, default: 3 },
 } as const
 
 /** Large enough for most batches to be decompressed in one step. */
 const CHUNK_BYTES = 64 * 1024
+/** How long Snappy and LZ4 may work before others get their turn. */
+const PORTION_MS = 5
 
 interface Implementation {
   readonly compress: (bytes: Buffer, level: number | undefined) => Buffer
+  readonly compressInBackground: (bytes: Buffer, level: number | undefined) => Promise<Buffer>
   readonly decompress: (bytes: Buffer, maxBytes: number) => Buffer
+  readonly decompressInBackground: (bytes: Buffer, maxBytes: number) => Promise<Buffer>
 }
 
+const gzipOptions = (level: number = COMPRESSION_LEVELS.gzip.default): zlib.ZlibOptions => ({ level })
+const gunzipOptions = (maxBytes: number): zlib.ZlibOptions => ({
+  maxOutputLength: maxBytes,
+  chunkSize: CHUNK_BYTES,
+})
+const zstdOptions = (level: number = COMPRESSION_LEVELS.zstd.default): zlib.ZstdOptions => ({
+  params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
+})
+
+const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip)
+const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
+const zstdCompress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
+const zstdDecompress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)
+
 const IMPLEMENTATIONS: Readonly<Record<Codec, Implementation>> = {
-  none: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  none: {
+    compress: (bytes) => bytes,
+    compressInBackground: (bytes) => Promise.resolve(bytes),
+    decompress: (bytes) => bytes,
+    decompressInBackground: (bytes) => Promise.resolve(bytes),
+  },
   gzip: {
-    compress: (bytes, level = COMPRESSION_LEVELS.gzip.default) => gzipSync(bytes, { level }),
-    decompress: (bytes, maxBytes) => gunzipSync(bytes, { maxOutputLength: maxBytes, chunkSize: CHUNK_BYTES }),
+    compress: (bytes, level) => zlib.gzipSync(bytes, gzipOptions(level)),
+    compressInBackground: (bytes, level) => gzip(bytes, gzipOptions(level)),
+    decompress: (bytes, maxBytes) => zlib.gunzipSync(bytes, gunzipOptions(maxBytes)),
+    decompressInBackground: (bytes, maxBytes) => gunzip(bytes, gunzipOptions(maxBytes)),
   },
   snappy: {
-    compress: (bytes) => finish(encodeSnappy(bytes)),
-    decompress: (bytes, maxBytes) => finish(decodeSnappy(bytes, maxBytes)),
+    compress: (bytes) => atOnce(encodeSnappy(bytes)),
+    compressInBackground: (bytes) => inPortions(encodeSnappy(bytes)),
+    decompress: (bytes, maxBytes) => atOnce(decodeSnappy(bytes, maxBytes)),
+    decompressInBackground: (bytes, maxBytes) => inPortions(decodeSnappy(bytes, maxBytes)),
   },
   lz4: {
-    compress: (bytes, level = COMPRESSION_LEVELS.lz4.default) => finish(encodeFrame(bytes, level)),
-    decompress: (bytes, maxBytes) => finish(decodeFrame(bytes, maxBytes)),
+    compress: (bytes, level) => atOnce(encodeFrame(bytes, level)),
+    compressInBackground: (bytes, level) => inPortions(encodeFrame(bytes, level)),
+    decompress: (bytes, maxBytes) => atOnce(decodeFrame(bytes, maxBytes)),
+    decompressInBackground: (bytes, maxBytes) => inPortions(decodeFrame(bytes, maxBytes)),
   },
   zstd: {
-    compress: (bytes, level = COMPRESSION_LEVELS.zstd.default) =>
-      zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+    compress: (bytes, level) => zlib.zstdCompressSync(bytes, zstdOptions(level)),
+    compressInBackground: (bytes, level) => zstdCompress(bytes, zstdOptions(level)),
     decompress: unzstd,
+    decompressInBackground: unzstdInBackground,
   },
 }
 
@@ -54,44 +87,120 @@ export function compress(codec: Codec, bytes: Buffer, level?: number): Buffer {
   return IMPLEMENTATIONS[codec].compress(bytes, level)
 }
 
+/** The same while other work goes on; `bytes` may not change meanwhile. */
+export function compressInBackground(codec: Codec, bytes: Buffer, level?: number): Promise<Buffer> {
+  return IMPLEMENTATIONS[codec].compressInBackground(bytes, level)
+}
+
 /**
  * What compressed bytes hold. Throws CORRUPT_MESSAGE for bytes that are not whole and right in that codec, and
  * OutputBoundError where they hold more than `maxBytes`, which is at least 1.
  */
 export function decompress(codec: Codec, bytes: Buffer, maxBytes: number): Buffer {
   try {
-    const plain = IMPLEMENTATIONS[codec].decompress(bytes, maxBytes)
-    if (plain.length > maxBytes) throw new OutputBoundError(maxBytes)
-    return plain
+    return checkBound(IMPLEMENTATIONS[codec].decompress(bytes, maxBytes), maxBytes)
   } catch (error) {
-    if (error instanceof KafkaError) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw new OutputBoundError(maxBytes)
-    throw new KafkaError('CORRUPT_MESSAGE', `the ${codec} data of the batch: ${message}`)
+    throw asKafkaError(error, codec, maxBytes)
   }
 }
 
-/** Node reads one frame of zstd and says where it ended; there may be more. */
-function unzstd(bytes: Buffer, maxBytes: number): Buffer {
-  const frames: Buffer[] = []
-  let position = 0
-  let size = 0
-  do {
-    const { buffer, engine } = zstdDecompressSync(bytes.subarray(position), {
-      maxOutputLength: Math.max(maxBytes - size, 1),
-      chunkSize: CHUNK_BYTES,
-      info: true,
-    }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
-    position += engine.bytesWritten
-    size += buffer.length
-    frames.push(buffer)
-  } while (position < bytes.length && size <= maxBytes)
-  return frames.length === 1 ? frames[0]! : Buffer.concat(frames, size)
+/** The same while other work goes on; `bytes` may not change meanwhile. */
+export async function decompressInBackground(codec: Codec, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  try {
+    return checkBound(await IMPLEMENTATIONS[codec].decompressInBackground(bytes, maxBytes), maxBytes)
+  } catch (error) {
+    throw asKafkaError(error, codec, maxBytes)
+  }
 }
 
-function finish(steps: Generator<void, Buffer>): Buffer {
+function checkBound(plain: Buffer, maxBytes: number): Buffer {
+  if (plain.length > maxBytes) throw new OutputBoundError(maxBytes)
+  return plain
+}
+
+function asKafkaError(error: unknown, codec: Codec, maxBytes: number): KafkaError {
+  if (error instanceof KafkaError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ERR_BUFFER_TOO_LARGE') return new OutputBoundError(maxBytes)
+  return new KafkaError('CORRUPT_MESSAGE', `the ${codec} data of the batch: ${message}`)
+}
+
+/** With the option `info` Node tells where the frame that it has read ended: there may be more. */
+interface FrameRead {
+  readonly buffer: Buffer
+  readonly engine: { readonly bytesWritten: number }
+}
+
+function unzstd(bytes: Buffer, maxBytes: number): Buffer {
+  const frames = new ZstdFrames(bytes, maxBytes)
+  while (frames.hasMore) {
+    frames.add(zlib.zstdDecompressSync(frames.rest, frames.options) as unknown as FrameRead)
+  }
+  return frames.concatenated()
+}
+
+async function unzstdInBackground(bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  const frames = new ZstdFrames(bytes, maxBytes)
+  while (frames.hasMore) {
+    frames.add((await zstdDecompress(frames.rest, frames.options)) as unknown as FrameRead)
+  }
+  return frames.concatenated()
+}
+
+class ZstdFrames {
+  readonly #bytes: Buffer
+  readonly #maxBytes: number
+  readonly #frames: Buffer[] = []
+  #position = 0
+  #size = 0
+
+  constructor(bytes: Buffer, maxBytes: number) {
+    this.#bytes = bytes
+    this.#maxBytes = maxBytes
+  }
+
+  get hasMore(): boolean {
+    return this.#frames.length === 0 || (this.#position < this.#bytes.length && this.#size <= this.#maxBytes)
+  }
+
+  get rest(): Buffer {
+    return this.#bytes.subarray(this.#position)
+  }
+
+  get options(): zlib.ZstdOptions & { info: true } {
+    return {
+      maxOutputLength: Math.max(this.#maxBytes - this.#size, 1),
+      chunkSize: CHUNK_BYTES,
+      finishFlush: zlib.constants.ZSTD_e_end,
+      info: true,
+    }
+  }
+
+  add({ buffer, engine }: FrameRead): void {
+    this.#frames.push(buffer)
+    this.#size += buffer.length
+    this.#position += engine.bytesWritten
+  }
+
+  concatenated(): Buffer {
+    return this.#frames.length === 1 ? this.#frames[0]! : Buffer.concat(this.#frames, this.#size)
+  }
+}
+
+function atOnce(steps: Generator<void, Buffer>): Buffer {
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
+  }
+}
+
+async function inPortions(steps: Generator<void, Buffer>): Promise<Buffer> {
+  let startedMs = performance.now()
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    if (performance.now() - startedMs < PORTION_MS) continue
+    await nextTurn()
+    startedMs = performance.now()
   }
 }

@@ -175,9 +175,26 @@ export class BatchView {
   /** Sets the type LogAppendTime and that time, and the checksum with them. */
   stampAppendTime(timestampMs: number): void {
     this.buffer.writeUInt16BE(this.attributes | LOG_APPEND_TIME, this.position + ATTRIBUTES)
+    this.setMaxTimestamp(timestampMs)
+  }
+
+  /** Sets the largest timestamp, and the checksum with it. */
+  setMaxTimestamp(timestampMs: number): void {
     writeInt64(this.buffer, timestampMs, this.position + MAX_TIMESTAMP)
     this.buffer.writeUInt32BE(this.#computeCrc(), this.position + CRC)
   }
+}
+
+/** The same batch with its records, `body`, in another codec; attributes that have no meaning are cleared. */
+export function withCodec(batch: BatchView, codec: Codec, body: Buffer): BatchView {
+  const bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES + body.length)
+  batch.buffer.copy(bytes, 0, batch.position, batch.position + BATCH_HEADER_BYTES)
+  body.copy(bytes, BATCH_HEADER_BYTES)
+  bytes.writeInt32BE(bytes.length - BATCH_OVERHEAD_BYTES, LENGTH)
+  const flags = batch.attributes & (LOG_APPEND_TIME | TRANSACTIONAL | CONTROL)
+  bytes.writeUInt16BE(flags | CODECS.indexOf(codec), ATTRIBUTES)
+  bytes.writeUInt32BE(crc32c(bytes.subarray(ATTRIBUTES)), CRC)
+  return new BatchView(bytes)
 }
 
 /** Writes what the leader assigns into the batch at `position`; the checksum stays valid. */
@@ -214,87 +231,4 @@ export function headerProblem(batch: BatchView): string | undefined {
   if (batch.magic !== 2) return `its magic is ${batch.magic}; only 2 is supported`
   if (batch.lastOffsetDelta < 0) return `its last offset delta is ${batch.lastOffsetDelta}`
   return undefined
-}
-
-export interface ClientBatchRules {
-  /** `max.message.bytes` of the topic. */
-  readonly maxBatchBytes: number
-  /** `segment.bytes` of the topic. */
-  readonly segmentBytes: number
-  /** The broker's time, and how far from it a timestamp set by the client may lie. */
-  readonly nowMs: number
-  readonly timestampBeforeMaxMs: number
-  readonly timestampAfterMaxMs: number
-  /** A coordinator may write control batches, and numbers none of its batches. */
-  readonly origin?: 'client' | 'coordinator'
-}
-
-/**
- * Checks what a client sent for one partition: one batch, whole, intact, of a form that clients may send.
- * Records are not looked into: the header's timestamps stand for theirs.
- * Throws MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, CORRUPT_MESSAGE, INVALID_RECORD or INVALID_TIMESTAMP.
- */
-export function validateClientBatch(records: Buffer, rules: ClientBatchRules): BatchView {
-  const batch = onlyBatch(records)
-  if (records.length > rules.maxBatchBytes) {
-    throw new KafkaError(
-      'MESSAGE_TOO_LARGE',
-      `a batch of ${records.length} bytes; the topic's max.message.bytes is ${rules.maxBatchBytes}`,
-    )
-  }
-  if (records.length > rules.segmentBytes) {
-    throw new KafkaError(
-      'RECORD_LIST_TOO_LARGE',
-      `a batch of ${records.length} bytes; the topic's segment.bytes is ${rules.segmentBytes}`,
-    )
-  }
-  if (!batch.isIntact()) {
-    throw new KafkaError('CORRUPT_MESSAGE', 'the checksum of the batch does not match its content')
-  }
-  const problem = headerProblemFor(batch, rules.origin ?? 'client')
-  if (problem !== undefined) throw new KafkaError('INVALID_RECORD', problem)
-  checkTimestamps(batch, rules)
-  return batch
-}
-
-function onlyBatch(records: Buffer): BatchView {
-  const batches = splitBatches(records)
-  const batch = batches[0]
-  if (batch === undefined || batches.at(-1)!.position + batches.at(-1)!.sizeBytes !== records.length) {
-    throw new KafkaError('CORRUPT_MESSAGE', `${records.length} bytes that are not whole record batches`)
-  }
-  if (batches.length > 1) {
-    throw new KafkaError('INVALID_RECORD', `${batches.length} batches for one partition; one is allowed`)
-  }
-  return batch
-}
-
-function headerProblemFor(batch: BatchView, origin: 'client' | 'coordinator'): string | undefined {
-  if (batch.codec === undefined) return `codec ${batch.attributes & CODEC_MASK} does not exist`
-  if (batch.isControl && origin === 'client') return 'clients may not write control batches'
-  if (batch.baseOffset !== 0) return `the base offset is ${batch.baseOffset}; clients send 0`
-  if (batch.recordCount <= 0) return `the batch has ${batch.recordCount} records`
-  if (batch.recordCount !== batch.lastOffsetDelta + 1) {
-    return `the batch has ${batch.recordCount} records, but its last offset delta is ${batch.lastOffsetDelta}`
-  }
-  const isNumbered = batch.baseSequence >= 0 || origin === 'coordinator'
-  if (batch.producerId >= 0 && (!isNumbered || batch.producerEpoch < 0)) {
-    return `producer ${batch.producerId} sent epoch ${batch.producerEpoch} and sequence ${batch.baseSequence}`
-  }
-  return undefined
-}
-
-function checkTimestamps(batch: BatchView, rules: ClientBatchRules): void {
-  if (batch.timestampType === 'LogAppendTime') {
-    throw new KafkaError('INVALID_TIMESTAMP', 'clients may not set the timestamp type LogAppendTime')
-  }
-  const latestMs = rules.nowMs + rules.timestampAfterMaxMs
-  if (batch.maxTimestamp > latestMs) {
-    throw new KafkaError('INVALID_TIMESTAMP', `timestamp ${batch.maxTimestamp} is later than ${latestMs}`)
-  }
-  const earliestMs = rules.nowMs - rules.timestampBeforeMaxMs
-  const oldest = Math.min(batch.baseTimestamp, batch.maxTimestamp)
-  if (oldest >= 0 && oldest < earliestMs) {
-    throw new KafkaError('INVALID_TIMESTAMP', `timestamp ${oldest} is earlier than ${earliestMs}`)
-  }
 }

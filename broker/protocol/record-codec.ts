@@ -1,17 +1,9 @@
-/**
- * The records inside a batch. Each is a varint length and, in zigzag varints: attributes (one byte, 0), timestamp
- * delta, offset delta, key (length -1 for null), value (same), and a count of headers, each a key and a value.
- * The broker needs them for its own state topics and to find a record by its timestamp.
- */
-import { type Codec, CODECS, compress, decompress } from './compression.ts'
+/** Batches with their records as objects: what the broker writes to and reads from its own topics. */
+import { type Codec, CODECS, compress } from './compression.ts'
 import { crc32c } from './crc32c.ts'
-import { KafkaError } from './errors.ts'
-import { ByteReader, MalformedFrameError } from './reader.ts'
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, type BatchView } from './record-batch.ts'
+import { recordsOf } from './record-cursor.ts'
 import { ByteWriter } from './writer.ts'
-
-/** Largest size to which one batch may decompress: a small batch must not fill the memory. */
-export const MAX_DECOMPRESSED_BYTES = 128 * 1024 * 1024
 
 export interface RecordHeader {
   readonly key: string
@@ -96,77 +88,30 @@ function encodeRecord(record: RecordToWrite, timestampDelta: number, offsetDelta
   return writer.toBuffer()
 }
 
-/** The records of a batch, in order; each is an object, so this is for batches that the broker wrote itself. */
-export function decodeRecords(batch: BatchView): DecodedRecord[] {
-  return [...recordsOf(batch)]
-}
-
 /**
- * The records of a batch one by one, in order. Throws CORRUPT_MESSAGE where they do not parse, and OutputBoundError
- * where they are more than MAX_DECOMPRESSED_BYTES.
+ * The records of a batch, in order, each an object of its own: for batches that the broker wrote itself. What clients
+ * wrote is walked with a cursor (record-cursor.ts). Throws as that does.
  */
-export function* recordsOf(batch: BatchView): Generator<DecodedRecord, void> {
-  const reader = new ByteReader(plainRecordBytes(batch))
+export function decodeRecords(batch: BatchView): DecodedRecord[] {
+  const cursor = recordsOf(batch)
   const appendTime = batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : undefined
-  const { baseOffset, baseTimestamp, recordCount } = batch
-  let index = 0
-  try {
-    for (; index < recordCount; index++) {
-      const record = decodeRecord(reader, baseOffset, baseTimestamp)
-      yield appendTime === undefined ? record : { ...record, timestamp: appendTime }
-    }
-  } catch (error) {
-    if (!(error instanceof MalformedFrameError)) throw error
-    throw new KafkaError('CORRUPT_MESSAGE', `record ${index} of ${recordCount}: ${error.message}`)
+  const { baseOffset, baseTimestamp } = batch
+  const records: DecodedRecord[] = []
+  while (cursor.next()) {
+    records.push({
+      offset: baseOffset + cursor.offsetDelta,
+      timestamp: appendTime ?? baseTimestamp + cursor.timestampDelta,
+      key: cursor.key ?? null,
+      value: cursor.value ?? null,
+      headers: cursor.headers().map(({ key, value }) => ({ key: key.toString(), value: value ?? null })),
+    })
   }
-}
-
-/** The records section of a batch, decompressed. Throws as recordsOf does. */
-export function plainRecordBytes(batch: BatchView): Buffer {
-  const { codec, recordBytes } = batch
-  if (codec === undefined) {
-    throw new KafkaError('CORRUPT_MESSAGE', `attributes ${batch.attributes} name a codec that does not exist`)
-  }
-  return decompress(codec, recordBytes, MAX_DECOMPRESSED_BYTES)
-}
-
-function decodeRecord(reader: ByteReader, baseOffset: number, baseTimestamp: number): DecodedRecord {
-  const size = readVarlong(reader)
-  const end = reader.position + size
-  reader.int8()
-  const timestamp = baseTimestamp + readVarlong(reader)
-  const offset = baseOffset + readVarlong(reader)
-  const key = readBytes(reader)
-  const value = readBytes(reader)
-  const headers: RecordHeader[] = []
-  for (let left = readVarlong(reader); left > 0; left--) {
-    headers.push({ key: (readBytes(reader) ?? Buffer.alloc(0)).toString(), value: readBytes(reader) })
-  }
-  if (reader.position !== end) {
-    throw new MalformedFrameError(`its fields end at byte ${reader.position}, its length says ${end}`)
-  }
-  return { offset, timestamp, key, value, headers }
-}
-
-function readBytes(reader: ByteReader): Buffer | null {
-  const size = readVarlong(reader)
-  return size < 0 ? null : reader.bytes(size)
+  return records
 }
 
 function writeBytes(writer: ByteWriter, bytes: Buffer | null): void {
   writeVarlong(writer, bytes === null ? -1 : bytes.length)
   if (bytes !== null) writer.bytes(bytes)
-}
-
-/** Zigzag varint of up to 64 bits; exact up to 2^53, which only sentinels pass. */
-function readVarlong(reader: ByteReader): number {
-  let raw = 0
-  for (let shift = 0; shift < 70; shift += 7) {
-    const byte = reader.int8()
-    raw += (byte & 0x7f) * 2 ** shift
-    if (byte >= 0) return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2
-  }
-  throw new MalformedFrameError(`the varint that ends at byte ${reader.position} is longer than 64 bits`)
 }
 
 function writeVarlong(writer: ByteWriter, value: number): void {

@@ -1,33 +1,118 @@
-/** What batches must satisfy before they are appended: a leader's by the settings of the topic, a follower's by its log. */
+/**
+ * What batches must satisfy before they are appended, as far as their headers tell: a leader's by the settings of the
+ * topic (record-check.ts looks at records), a follower's by its log.
+ */
 import type { TopicConfig } from '../config/topic-config.ts'
+import type { Codec } from '../protocol/compression.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { type BatchView, splitBatches, validateClientBatch } from '../protocol/record-batch.ts'
-import { recordsOf } from '../protocol/record-codec.ts'
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_OVERHEAD_BYTES,
+  BatchView,
+  splitBatches,
+} from '../protocol/record-batch.ts'
+import type { AppendOrigin } from './producer-state.ts'
+
+const MAGIC = 2
+/** The least that follows the length in a message of any format. */
+const MIN_LENGTH = 14
+
+/** How the bytes of a codec begin. Snappy has no mark of its own. */
+const BEGINNINGS: Readonly<Partial<Record<Codec, Buffer>>> = {
+  gzip: Buffer.from([0x1f, 0x8b]),
+  lz4: Buffer.from([0x04, 0x22, 0x4d, 0x18]),
+  zstd: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
+}
 
 /**
- * The one batch in `records`. The coordinator's own records are bound by neither size nor timestamp. Throws what
- * validateClientBatch does, and INVALID_RECORD for a record without key in a compacted topic.
+ * The one batch in `records`, whole and intact. Bytes behind it that are not a whole batch do not count. The
+ * coordinator's own batches are not bound by size.
+ * Throws MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, CORRUPT_MESSAGE or INVALID_RECORD.
  */
-export function checkAppended(
-  records: Buffer,
-  origin: 'client' | 'coordinator',
-  config: TopicConfig,
-  nowMs: number,
-): BatchView {
-  const isClient = origin === 'client'
-  const batch = validateClientBatch(records, {
-    maxBatchBytes: isClient ? config.get('max.message.bytes') : Infinity,
-    segmentBytes: config.get('segment.bytes'),
-    nowMs,
-    timestampBeforeMaxMs: isClient ? config.get('message.timestamp.before.max.ms') : Infinity,
-    timestampAfterMaxMs: isClient ? config.get('message.timestamp.after.max.ms') : Infinity,
-    origin,
-  })
-  const needsKeys = isClient && config.get('cleanup.policy').includes('compact')
-  if (needsKeys && recordsOf(batch).some(({ key }) => key === null)) {
-    throw new KafkaError('INVALID_RECORD', 'the topic is compacted: every record needs a key')
+export function checkHeader(records: Buffer, origin: AppendOrigin, config: TopicConfig): BatchView {
+  const batch = onlyBatch(records)
+  checkSize(batch, origin, config)
+  if (!batch.isIntact()) {
+    throw new KafkaError('CORRUPT_MESSAGE', 'the checksum of the batch does not match its content')
+  }
+  const problem = headerProblem(batch, origin) ?? codecProblem(batch)
+  if (problem !== undefined) throw new KafkaError('INVALID_RECORD', problem)
+  return batch
+}
+
+/** Throws MESSAGE_TOO_LARGE or RECORD_LIST_TOO_LARGE. */
+export function checkSize({ sizeBytes }: BatchView, origin: AppendOrigin, config: TopicConfig): void {
+  const maxBytes = config.get('max.message.bytes')
+  if (sizeBytes > maxBytes && origin === 'client') {
+    throw new KafkaError(
+      'MESSAGE_TOO_LARGE',
+      `a batch of ${sizeBytes} bytes; the topic's max.message.bytes is ${maxBytes}`,
+    )
+  }
+  const segmentBytes = config.get('segment.bytes')
+  if (sizeBytes > segmentBytes) {
+    throw new KafkaError(
+      'RECORD_LIST_TOO_LARGE',
+      `a batch of ${sizeBytes} bytes; the topic's segment.bytes is ${segmentBytes}`,
+    )
+  }
+}
+
+function onlyBatch(records: Buffer): BatchView {
+  const batch = wholeBatchAt(records, 0)
+  if (batch === undefined) {
+    throw new KafkaError('INVALID_RECORD', `${records.length} bytes that hold no whole record batch`)
+  }
+  if (batch.magic !== MAGIC) {
+    throw new KafkaError(
+      'INVALID_RECORD',
+      `messages of format ${batch.magic}; only record batches (2) are served`,
+    )
+  }
+  if (batch.sizeBytes < BATCH_HEADER_BYTES) {
+    throw corrupt(`of ${batch.sizeBytes} bytes is smaller than its header, ${BATCH_HEADER_BYTES}`)
+  }
+  if (wholeBatchAt(records, batch.sizeBytes) !== undefined) {
+    throw new KafkaError('INVALID_RECORD', 'more than one batch for the partition; one is allowed')
   }
   return batch
+}
+
+/** What begins at `position`, of any format; undefined where not all of it is there. Throws CORRUPT_MESSAGE. */
+function wholeBatchAt(records: Buffer, position: number): BatchView | undefined {
+  const left = records.length - position
+  if (left < BATCH_OVERHEAD_BYTES) return undefined
+  const batch = new BatchView(records, position)
+  const length = batch.sizeBytes - BATCH_OVERHEAD_BYTES
+  if (length < MIN_LENGTH)
+    throw corrupt(`says that ${length} bytes follow its length; there are ${MIN_LENGTH} at least`)
+  if (left < MIN_LENGTH + BATCH_OVERHEAD_BYTES || batch.sizeBytes > left) return undefined
+  if (batch.magic < 0 || batch.magic > MAGIC) throw corrupt(`has the unknown magic ${batch.magic}`)
+  return batch
+}
+
+function corrupt(what: string): KafkaError {
+  return new KafkaError('CORRUPT_MESSAGE', `the batch ${what}`)
+}
+
+function headerProblem(batch: BatchView, origin: AppendOrigin): string | undefined {
+  if (batch.isControl && origin === 'client') return 'clients may not write control batches'
+  if (batch.baseOffset !== 0) return `the base offset is ${batch.baseOffset}; clients send 0`
+  if (batch.recordCount <= 0) return `the batch has ${batch.recordCount} records`
+  if (batch.recordCount !== batch.lastOffsetDelta + 1) {
+    return `the batch has ${batch.recordCount} records, but its last offset delta is ${batch.lastOffsetDelta}`
+  }
+  if (batch.producerId >= 0 && batch.baseSequence < 0 && origin === 'client') {
+    return `producer ${batch.producerId} sent the sequence ${batch.baseSequence}`
+  }
+  return undefined
+}
+
+function codecProblem({ codec, attributes, recordBytes }: BatchView): string | undefined {
+  if (codec === undefined) return `attributes ${attributes} name a codec that does not exist`
+  const beginning = BEGINNINGS[codec]
+  if (beginning === undefined || recordBytes.subarray(0, beginning.length).equals(beginning)) return undefined
+  return `its records are not what its attributes say: ${codec}`
 }
 
 /**

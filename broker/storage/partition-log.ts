@@ -10,7 +10,8 @@ import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type BatchView, stampBatch } from '../protocol/record-batch.ts'
 import { SerialQueue } from '../runtime/queue.ts'
-import { checkAppended, checkReplicated } from './append-rules.ts'
+import { AppendPreparation } from './append-preparation.ts'
+import { checkReplicated } from './append-rules.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import { LogBounds, SegmentsChangedError } from './log-bounds.ts'
 import { LogFlusher } from './log-flusher.ts'
@@ -53,6 +54,7 @@ export class PartitionLog {
   readonly #flusher: LogFlusher
   readonly #bounds: LogBounds
   readonly #queue = new SerialQueue(MAX_QUEUED_TASKS)
+  readonly #preparation = new AppendPreparation()
   #topicConfig: TopicConfig
   #limits: SegmentLimits
   #highWatermark = 0
@@ -187,7 +189,7 @@ export class PartitionLog {
   /**
    * Gives a batch its offsets and the leader's epoch, in place, and appends it; resolves once it is in the file.
    * A batch that an idempotent producer repeats is answered with the offsets of its first appearance.
-   * Rejects with what checkAppended and the rules for producers say, or KAFKA_STORAGE_ERROR.
+   * Rejects with what AppendPreparation and the rules for producers say, or KAFKA_STORAGE_ERROR.
    */
   async appendAsLeader(
     records: Buffer,
@@ -196,7 +198,12 @@ export class PartitionLog {
   ): Promise<AppendInfo> {
     this.#mustBeUsable()
     const origin = options.origin ?? 'client'
-    const batch = checkAppended(records, origin, this.#topicConfig, this.#o.clock.now())
+    const toAppend = { records, origin, config: this.#topicConfig, nowMs: this.#o.clock.now() }
+    return this.#preparation.run(toAppend, (batch) => this.#appendPrepared(batch, leaderEpoch, origin))
+  }
+
+  async #appendPrepared(batch: BatchView, leaderEpoch: number, origin: AppendOrigin): Promise<AppendInfo> {
+    this.#mustBeUsable()
     const repeated = batch.producerId < 0 ? undefined : this.#writer.producers.check(batch, origin)
     if (repeated !== undefined) {
       await this.#writer.settled()
@@ -207,7 +214,7 @@ export class PartitionLog {
     const usesAppendTime = this.#topicConfig.get('message.timestamp.type') === 'LogAppendTime'
     if (usesAppendTime) batch.stampAppendTime(this.#o.clock.now())
     const baseOffset = this.#writer.nextOffset
-    stampBatch(records, batch.position, baseOffset, leaderEpoch)
+    stampBatch(batch.buffer, batch.position, baseOffset, leaderEpoch)
     await this.#append([batch])
     return this.#appendInfo(baseOffset, batch.lastOffset, batch, false)
   }
@@ -444,10 +451,10 @@ export class PartitionLog {
   }
 
   #mustBeUsable(): void {
+    this.#o.health.mustBeOnline()
     if (this.#isClosed) {
       throw new KafkaError('KAFKA_STORAGE_ERROR', `the log of ${this.topic}-${this.partition} is closed`)
     }
-    this.#o.health.mustBeOnline()
   }
 
   /** Runs a task that waits for the disk after those before it; its unexpected failure takes the directory offline. */

@@ -1,6 +1,6 @@
 /** Finds records by timestamp: index, then batch headers, then the records of one batch. */
 import { type BatchView, BATCH_HEADER_BYTES } from '../protocol/record-batch.ts'
-import { recordsOf } from '../protocol/record-codec.ts'
+import { recordsOf } from '../protocol/record-cursor.ts'
 import type { Segment } from './segment.ts'
 
 export interface FoundRecord {
@@ -47,13 +47,15 @@ function firstAtOrAfter(batch: BatchView, timestamp: number, range: OffsetRange)
     const offset = Math.max(batch.baseOffset, range.startOffset)
     return { offset, timestamp: batch.maxTimestamp, leaderEpoch }
   }
-  const record = recordsOf(batch).find(
-    ({ offset, timestamp: time }) =>
-      time >= timestamp && offset >= range.startOffset && offset < range.endOffset,
-  )
-  return record === undefined
-    ? undefined
-    : { offset: record.offset, timestamp: record.timestamp, leaderEpoch }
+  const appendTime = batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : undefined
+  const cursor = recordsOf(batch)
+  while (cursor.next()) {
+    const offset = batch.baseOffset + cursor.offsetDelta
+    const time = appendTime ?? batch.baseTimestamp + cursor.timestampDelta
+    if (offset >= range.endOffset) return undefined
+    if (time >= timestamp && offset >= range.startOffset) return { offset, timestamp: time, leaderEpoch }
+  }
+  return undefined
 }
 
 /** The first record with the largest timestamp; undefined in an empty log. */

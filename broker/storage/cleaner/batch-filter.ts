@@ -10,7 +10,7 @@
  * - A batch that loses all its records goes, unless its header is still needed.
  */
 import type { BatchView } from '../../protocol/record-batch.ts'
-import { recordsOf } from './record-cursor.ts'
+import { recordsOf } from '../../protocol/record-cursor.ts'
 import { emptyBatch, KeptRecords, rewriteBatch } from './rewrite-batch.ts'
 
 export interface FilterRules {

@@ -6,7 +6,7 @@ import { UncleanableLogError } from './compaction-errors.ts'
 import type { CompactionJob } from './compaction-job.ts'
 import { markerTypeOf } from './marker-type.ts'
 import { OffsetMap, type OffsetMapOptions } from './offset-map.ts'
-import { recordsOf } from './record-cursor.ts'
+import { recordsOf } from '../../protocol/record-cursor.ts'
 
 /**
  * Resolves to a map of the dirty part, up to where it was full. Aborted records do not count, nor records without a

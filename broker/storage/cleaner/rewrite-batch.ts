@@ -5,7 +5,7 @@
 import { compress } from '../../protocol/compression.ts'
 import { crc32c } from '../../protocol/crc32c.ts'
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, type BatchView } from '../../protocol/record-batch.ts'
-import { RecordCursor } from './record-cursor.ts'
+import { RecordCursor } from '../../protocol/record-cursor.ts'
 
 const LENGTH = 8
 const CRC = 17

@@ -1,11 +1,11 @@
 import { produce } from '../../../broker/handlers/produce.ts'
 import type { Produce } from '../../../broker/protocol/apis/produce.ts'
-import { errorName } from '../../../broker/protocol/errors.ts'
+import { errorCode, errorName } from '../../../broker/protocol/errors.ts'
 import { type RequestOf, ZERO_UUID } from '../../../broker/protocol/schema.ts'
 import { batchOfTexts } from '../../support/records.ts'
 import { useBroker } from '../../support/use-broker.ts'
 
-const broker = useBroker({ topics: { orders: 2 } })
+const broker = useBroker({ topics: { orders: 2, __consumer_offsets: 1 } })
 const topicId = (): string => broker.metadata.image.topics.get('orders')!.id
 
 interface Sent {
@@ -102,18 +102,24 @@ test.each<[string, Sent, string]>([
   ],
   [
     'a transactional producer',
-    { transactionalId: 'transfer', records: { 0: batchOfTexts(['x']) } },
-    'INVALID_TXN_STATE',
-  ],
-  [
-    'a transactional batch',
     {
+      transactionalId: 'transfer',
       records: {
         0: batchOfTexts(['x'], { isTransactional: true, producerId: 1, producerEpoch: 0, baseSequence: 0 }),
       },
     },
     'INVALID_TXN_STATE',
   ],
+  [
+    'a transactional batch without a transaction',
+    {
+      records: {
+        0: batchOfTexts(['x'], { isTransactional: true, producerId: 1, producerEpoch: 0, baseSequence: 0 }),
+      },
+    },
+    'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  ],
+  ['a few bytes', { records: { 0: Buffer.alloc(10) } }, 'INVALID_RECORD'],
   [
     'zstd from a client too old to be given it back',
     { version: 6, records: { 0: batchOfTexts(['x'], { codec: 'zstd' }) } },
@@ -125,12 +131,32 @@ test.each<[string, Sent, string]>([
     'INVALID_TOPIC_EXCEPTION',
   ],
   [
+    'a topic that only brokers would write',
+    { topic: '__transaction_state', records: { 0: batchOfTexts(['x']) } },
+    'UNKNOWN_TOPIC_OR_PARTITION',
+  ],
+  [
     'an unknown topic',
     { topic: 'nowhere', records: { 0: batchOfTexts(['x']) } },
     'UNKNOWN_TOPIC_OR_PARTITION',
   ],
 ])('refuses %s', async (_case, sent, error) => {
   expect(await results(sent)).toEqual([[0, error, -1]])
+})
+
+test('names the records at fault', async () => {
+  await broker.createTopic('latest', 1, { 'cleanup.policy': 'compact' })
+  const response = await send({ topic: 'latest', records: { 0: batchOfTexts(['a', 'b']) } })
+  expect(response?.responses[0]?.partitionResponses).toMatchObject([
+    {
+      errorCode: errorCode('INVALID_RECORD'),
+      errorMessage: expect.stringContaining('record 0: the topic is compacted') as string,
+      recordErrors: [
+        { batchIndex: 0, batchIndexErrorMessage: expect.stringContaining('key') as string },
+        { batchIndex: 1 },
+      ],
+    },
+  ])
 })
 
 test('with acks=0 an error is thrown, so that the connection closes', async () => {
