@@ -9,14 +9,17 @@
 import { readdirSync } from 'node:fs'
 
 import { isDeepStrictEqual } from 'node:util'
-import { type Codec, CODECS, compress } from '../../broker/protocol/compression.ts'
+import { type Codec, CODECS, compress, decompress } from '../../broker/protocol/compression.ts'
 import { crc32c } from '../../broker/protocol/crc32c.ts'
 import { KafkaError } from '../../broker/protocol/errors.ts'
 import { ByteReader, MalformedFrameError } from '../../broker/protocol/reader.ts'
-import { splitBatches, validateClientBatch } from '../../broker/protocol/record-batch.ts'
+import { splitBatches } from '../../broker/protocol/record-batch.ts'
 import { decodeRecords, encodeBatch } from '../../broker/protocol/record-codec.ts'
 import type { AnyApi, Fields, Message } from '../../broker/protocol/schema.ts'
 import { ByteWriter } from '../../broker/protocol/writer.ts'
+import { checkHeader } from '../../broker/storage/append-rules.ts'
+import { RecordCheck, recordRules } from '../../broker/storage/record-check.ts'
+import { storageConfig } from '../support/log-scene.ts'
 import { generateStruct } from './generate.ts'
 import { mutate } from './mutate.ts'
 import { Random } from './random.ts'
@@ -24,6 +27,7 @@ import { Random } from './random.ts'
 /** Values that a decoder may make of one byte: structs have fields that their version lacks. */
 const MAX_VALUES_PER_BYTE = 40
 const MAX_CASE_MS = 1000
+const MAX_RECORD_BYTES = 1024 * 1024
 
 const protocol = new URL('../../broker/protocol/', import.meta.url)
 
@@ -113,13 +117,9 @@ function countValues(value: unknown): number {
   return Object.values(value).reduce<number>((sum, part) => sum + countValues(part), 1)
 }
 
-const RULES = {
-  maxBatchBytes: 1_000_000,
-  segmentBytes: 1_000_000,
-  nowMs: 1_700_000_000_000,
-  timestampBeforeMaxMs: Infinity,
-  timestampAfterMaxMs: Infinity,
-}
+const TOPIC = storageConfig.topic(new Map([['cleanup.policy', 'compact']]))
+const NOW_MS = 1_700_000_000_000
+const RULES = recordRules(TOPIC, NOW_MS)
 
 function fuzzBatch(random: Random): void {
   const codec = random.pick(CODECS)
@@ -128,7 +128,9 @@ function fuzzBatch(random: Random): void {
   // Damage that a checksum finds is the easy part: most of the time, it holds.
   if (random.chance(0.8) && damaged.length > 21) damaged.writeUInt32BE(crc32c(damaged.subarray(21)), 17)
   try {
-    validateClientBatch(damaged, RULES)
+    const view = checkHeader(damaged, 'client', TOPIC)
+    const plain = decompress(view.codec ?? 'none', view.recordBytes, MAX_RECORD_BYTES)
+    new RecordCheck(view, plain, RULES).advance(Infinity)
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
   }
@@ -141,7 +143,7 @@ function fuzzBatch(random: Random): void {
 
 function randomBatch(codec: Codec, random: Random): Buffer {
   const records = Array.from({ length: 1 + random.below(5) }, () => ({
-    timestamp: RULES.nowMs + random.below(1000),
+    timestamp: NOW_MS + random.below(1000),
     key: random.chance(0.5) ? null : random.bytes(random.below(20)),
     value: random.chance(0.2) ? null : random.bytes(random.below(200)),
     headers: Array.from({ length: random.below(3) }, () => ({
