@@ -10,6 +10,7 @@ import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
 import type { DeleteRecords } from '../protocol/apis/delete-records.ts'
 import type { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import type { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
+import type { AlterReplicaLogDirs } from '../protocol/apis/alter-replica-log-dirs.ts'
 import type { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
 import type { DescribeProducers } from '../protocol/apis/describe-producers.ts'
 import type { DescribeTopicPartitions } from '../protocol/apis/describe-topic-partitions.ts'
@@ -183,6 +184,16 @@ export const describeConfigs: Fail<typeof DescribeConfigs> = (request, error) =>
     resourceName,
     configs: [],
   })),
+})
+
+export const alterReplicaLogDirs: Fail<typeof AlterReplicaLogDirs> = (request, error) => ({
+  throttleTimeMs: 0,
+  results: request.dirs.flatMap(({ topics }) =>
+    topics.map(({ name, partitions }) => ({
+      topicName: name,
+      partitions: partitions.map((partitionIndex) => ({ partitionIndex, errorCode: error.code })),
+    })),
+  ),
 })
 
 export const describeLogDirs: Fail<typeof DescribeLogDirs> = (_request, error) => ({

@@ -2,6 +2,7 @@
  * Every API that is served: its table, its handler, and its answer when the request fails as a whole.
  * ApiVersions, the dispatch and the labels of metrics are derived from this list.
  */
+import { AlterReplicaLogDirs } from '../protocol/apis/alter-replica-log-dirs.ts'
 import { AlterConfigs } from '../protocol/apis/alter-configs.ts'
 import { ApiVersions } from '../protocol/apis/api-versions.ts'
 import { CreatePartitions } from '../protocol/apis/create-partitions.ts'
@@ -30,6 +31,7 @@ import { Produce } from '../protocol/apis/produce.ts'
 import { SyncGroup } from '../protocol/apis/sync-group.ts'
 import type { KafkaError } from '../protocol/errors.ts'
 import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
+import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts'
 import { alterConfigs } from './alter-configs.ts'
 import { apiVersions } from './api-versions.ts'
 import type { Handler, RequestContext } from './context.ts'
@@ -116,6 +118,7 @@ const routes: readonly Route[] = [
   handle(ListConfigResources, listConfigResources, fail.listConfigResources),
   handle(CreatePartitions, createPartitions, fail.createPartitions),
   handle(DescribeCluster, describeCluster, fail.describeCluster),
+  handle(AlterReplicaLogDirs, alterReplicaLogDirs, fail.alterReplicaLogDirs),
   handle(DescribeLogDirs, describeLogDirs, fail.describeLogDirs),
   handle(DescribeProducers, describeProducers, fail.describeProducers),
   handle(DescribeTopicPartitions, describeTopicPartitions, fail.describeTopicPartitions),

@@ -30,7 +30,8 @@ export interface FetchingReplica {
 
 export interface LeadershipOptions {
   readonly brokerId: number
-  readonly log: PartitionLog
+  /** The present one. */
+  readonly log: () => PartitionLog
   /** `replica.lag.time.max.ms` */
   readonly lagMaxMs: number
   readonly metadata: PartitionMetadata
@@ -61,8 +62,9 @@ export class Leadership {
     this.#state = state
     this.#maximalIsr = new Set(state.isr)
     this.#deletions = new OffsetWaiters(options.clock)
-    this.epochStartOffset = options.log.logEndOffset
-    const { log, metadata } = options
+    const { metadata } = options
+    const log = options.log()
+    this.epochStartOffset = log.logEndOffset
     this.#brokers = {
       epoch: (id) => (metadata.hasReplica(id, log.topicId, log.partition) ? metadata.epoch(id) : undefined),
       shuttingDown: (id) => metadata.shuttingDown(id),
@@ -100,7 +102,7 @@ export class Leadership {
       isr: this.#state.isr,
       followers: this.#followers,
       highWatermark,
-      leaderEndOffset: log.logEndOffset,
+      leaderEndOffset: log().logEndOffset,
       epochStartOffset: this.epochStartOffset,
       nowMs: clock.monotonicMs(),
       lagMaxMs,
@@ -121,7 +123,7 @@ export class Leadership {
     const follower = this.#followers.get(replica.id)
     if (follower === undefined) return false
     const { log, clock } = this.#options
-    follower.recordFetch(offset, replica.brokerEpoch, log.logEndOffset, clock.monotonicMs())
+    follower.recordFetch(offset, replica.brokerEpoch, log().logEndOffset, clock.monotonicMs())
     follower.logStartOffset = logStartOffset
     this.#reviewDeletions()
     return true
@@ -130,7 +132,7 @@ export class Leadership {
   /** Where the logs of the leader and of every follower whose broker is alive have begun. */
   get lowWatermark(): number {
     const { log, metadata } = this.#options
-    let lowest = log.logStartOffset
+    let lowest = log().logStartOffset
     for (const { id, logStartOffset } of this.#followers.values()) {
       if (metadata.epoch(id) !== undefined) lowest = Math.min(lowest, logStartOffset)
     }
@@ -160,7 +162,7 @@ export class Leadership {
     )
     return new KafkaError(
       'REQUEST_TIMED_OUT',
-      `${log.topic}-${log.partition}: brokers ${slow.map(({ id }) => id).join(', ')} still have records before offset ${offset}`,
+      `${log().topic}-${log().partition}: brokers ${slow.map(({ id }) => id).join(', ')} still have records before offset ${offset}`,
     )
   }
 
@@ -168,7 +170,7 @@ export class Leadership {
     const { log } = this.#options
     return new KafkaError(
       'NOT_LEADER_OR_FOLLOWER',
-      `${log.topic}-${log.partition}: the leadership moved before every replica had dropped the records`,
+      `${log().topic}-${log().partition}: the leadership moved before every replica had dropped the records`,
     )
   }
 
@@ -192,13 +194,14 @@ export class Leadership {
   }
 
   async #propose(state: PartitionImage, isr: readonly number[]): Promise<void> {
-    const { log, logger, metadata } = this.#options
+    const { logger, metadata } = this.#options
+    const { topic, partition } = this.#options.log()
     const fields = { from: state.isr, to: isr, leaderEpoch: state.leaderEpoch }
     this.#proposedFor = state
     this.#isProposing = true
     for (const id of isr) this.#maximalIsr.add(id)
     try {
-      const committed = await metadata.changeIsr(log.topic, log.partition, state, isr)
+      const committed = await metadata.changeIsr(topic, partition, state, isr)
       if (committed) logger.info(fields, 'changed the in-sync replicas')
       else logger.debug(fields, 'another change to the partition came before the in-sync replicas')
     } catch (error) {

@@ -56,8 +56,8 @@ export class Partition {
   readonly topic: string
   readonly index: number
   readonly topicId: string
-  readonly log: PartitionLog
   topicConfig: TopicConfig
+  #log: PartitionLog
   readonly #options: PartitionOptions
   readonly #logger: Logger
   readonly #acks: OffsetWaiters
@@ -69,11 +69,11 @@ export class Partition {
   /** Writes that were handed to the log and have not settled. */
   #pendingWrites = 0
   #writesSettled: PromiseWithResolvers<void> | undefined
-  /** Settles when a take-over of leadership is done; appends wait for it. */
+  /** Settles when a take-over of leadership, or of the log by its copy, is done; appends wait for it. */
   #takeOver: Promise<void> | undefined
 
   constructor(options: PartitionOptions) {
-    this.log = options.log
+    this.#log = options.log
     this.topic = options.log.topic
     this.index = options.log.partition
     this.topicId = options.log.topicId
@@ -82,6 +82,11 @@ export class Partition {
     this.#logger = options.logger.child({ topic: this.topic, partition: this.index })
     this.#acks = new OffsetWaiters(options.clock)
     this.log.updateHighWatermark(Math.min(options.highWatermark, options.log.logEndOffset))
+  }
+
+  /** The present one: it is another after a move between log directories. */
+  get log(): PartitionLog {
+    return this.#log
   }
 
   get role(): Role {
@@ -151,6 +156,28 @@ export class Partition {
     }
   }
 
+  /**
+   * Replaces the log by what `finish` resolves to, a log with the same records; what is written waits meanwhile, reads
+   * go on. Rejects as `finish` does, and the log stays. No role may change meanwhile.
+   */
+  async replaceLog(finish: () => Promise<PartitionLog>): Promise<void> {
+    const replaced = this.#settled().then(async () => {
+      const log = await finish()
+      const former = this.#log
+      log.updateConfig(this.topicConfig)
+      if (former.latestEpoch > log.latestEpoch) log.assignEpoch(former.latestEpoch, log.logEndOffset)
+      if (former.logStartOffset > log.logStartOffset) await log.raiseLogStartOffset(former.logStartOffset)
+      log.updateHighWatermark(former.highWatermark)
+      this.#log = log
+    })
+    this.#takeOver = replaced.catch(() => {})
+    try {
+      await replaced
+    } finally {
+      this.#takeOver = undefined
+    }
+  }
+
   /** Ends what the partition does here: its replica has moved, its topic is gone or the broker stops. */
   async close(): Promise<void> {
     this.#stepDown('none')
@@ -198,7 +225,7 @@ export class Partition {
     this.#endLeadership()
     await this.#settled()
     this.log.assignEpoch(state.leaderEpoch, this.log.logEndOffset)
-    this.#leadership = new Leadership(state, { ...this.#options, logger: this.#logger })
+    this.#leadership = new Leadership(state, { ...this.#options, log: () => this.#log, logger: this.#logger })
     this.#role = 'leader'
     const { leaderEpoch, isr } = state
     this.#logger.info(
@@ -290,6 +317,7 @@ export class Partition {
    * NOT_LEADER_OR_FOLLOWER or REQUEST_TIMED_OUT also when this replica has dropped them and others may not have.
    */
   async deleteRecords(offset: number, timeoutMs: number): Promise<number> {
+    if (this.#takeOver !== undefined) await this.#takenOver()
     const leadership = this.#leadership
     if (leadership === undefined) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
     const end = deletionEnd(this, offset)
@@ -329,6 +357,7 @@ export class Partition {
    * leader.
    */
   async appendFromLeader(records: Buffer, leaderEpoch: number): Promise<boolean> {
+    if (this.#takeOver !== undefined) await this.#takenOver()
     if (!this.#isFollowerIn(leaderEpoch)) return false
     await this.#write(this.log.appendAsFollower(records))
     return true
@@ -339,6 +368,7 @@ export class Partition {
     leader: { highWatermark: number; logStartOffset: number },
     leaderEpoch: number,
   ): Promise<void> {
+    if (this.#takeOver !== undefined) await this.#takenOver()
     if (!this.#isFollowerIn(leaderEpoch)) return
     this.#raiseHighWatermark(Math.min(leader.highWatermark, this.log.logEndOffset))
     const start = Math.min(leader.logStartOffset, this.log.logEndOffset)
@@ -363,6 +393,7 @@ export class Partition {
    * well.
    */
   async truncateTo(wantedOffset: number, leaderEpoch: number): Promise<void> {
+    if (this.#takeOver !== undefined) await this.#takenOver()
     if (!this.#isFollowerIn(leaderEpoch)) return
     const { logEndOffset } = this.log
     const offset = Math.min(wantedOffset, logEndOffset)
@@ -375,6 +406,7 @@ export class Partition {
 
   /** Drops everything: the leader begins after the end of this log. */
   async restartAt(offset: number, leaderEpoch: number): Promise<void> {
+    if (this.#takeOver !== undefined) await this.#takenOver()
     if (!this.#isFollowerIn(leaderEpoch)) return
     this.#logger.warn(
       { offset, logEndOffset: this.log.logEndOffset },

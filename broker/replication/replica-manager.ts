@@ -27,6 +27,7 @@ import type { PartitionMetadata } from './leadership.ts'
 import { LostReplicas } from './lost-replicas.ts'
 import { Partition, type Role } from './partition.ts'
 import { PeerWatch } from './peer-watch.ts'
+import { ReplicaMoves } from './replica-moves.ts'
 import { strayLogs } from './stray-logs.ts'
 
 /** The ISR is looked at this often at least, and at half of `replica.lag.time.max.ms` where that is less. */
@@ -66,6 +67,7 @@ export class ReplicaManager {
   readonly #tasks = new Map<string, Promise<void>>()
   readonly #fetchers: Fetchers
   readonly #lost: LostReplicas
+  readonly #moves: ReplicaMoves
   readonly #listeners = new Set<(change: LeadershipChange) => void>()
   readonly #partitionMetadata: PartitionMetadata
   readonly #peerWatch: PeerWatch
@@ -92,6 +94,14 @@ export class ReplicaManager {
       brokerId,
       logs,
       changed: (replicas) => void metadata.registration?.setOfflineReplicas(replicas),
+    })
+    this.#moves = new ReplicaMoves({
+      logs: logs.moves,
+      partition: (topic, index) => this.partition(topic, index),
+      mustBeServed: (topic, index) => this.#mustBeServed(topic, index),
+      undisturbed: (topic, index, action) => this.#undisturbed(topic, index, action),
+      clock,
+      logger: this.#logger,
     })
     this.#stopListening = logs.onOffline((loss) => this.#directoryFailed(loss))
     this.#partitionMetadata = {
@@ -136,6 +146,16 @@ export class ReplicaManager {
     return this.#options.logs.describe()
   }
 
+  /** Begins to move a replica to another log directory; rejects as ReplicaMoves.order does. */
+  moveTo(topic: string, index: number, path: string): Promise<void> {
+    return this.#moves.order(topic, index, path)
+  }
+
+  #mustBeServed(topic: string, index: number): void {
+    if (!this.#lost.has(this.#options.metadata.image.topics.get(topic)?.id, index)) return
+    throw new KafkaError('KAFKA_STORAGE_ERROR', `the log directory of ${topic}-${index} is offline`)
+  }
+
   /**
    * The partition, led by this broker, in the epoch that the asker knows (below 0: it does not say).
    * Throws UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH.
@@ -146,9 +166,7 @@ export class ReplicaManager {
     if (state === undefined) {
       throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `the cluster has no partition ${topic}-${index}`)
     }
-    if (this.#lost.has(this.#options.metadata.image.topics.get(topic)?.id, index)) {
-      throw new KafkaError('KAFKA_STORAGE_ERROR', `the log directory of ${topic}-${index} is offline`)
-    }
+    this.#mustBeServed(topic, index)
     if (partition === undefined || !partition.isLeader) {
       const leader = state.leader === -1 ? 'no broker' : `broker ${state.leader}`
       throw new KafkaError(
@@ -173,6 +191,7 @@ export class ReplicaManager {
     this.#stopListening()
     this.#peerWatch.close()
     for (const cancel of this.#cancelTimers.splice(0)) cancel()
+    await this.#moves.close()
     await this.#fetchers.close()
     await Promise.all(this.#tasks.values())
     await Promise.all([...this.#partitions.values()].map((partition) => partition.close()))
@@ -306,6 +325,23 @@ export class ReplicaManager {
     this.#tasks.set(key, task)
   }
 
+  /** Runs `action` as the partition's task: what the image wants of it meanwhile comes afterwards. */
+  async #undisturbed(name: string, index: number, action: () => Promise<void>): Promise<void> {
+    const key = keyOf(name, index)
+    while (this.#tasks.has(key)) await this.#tasks.get(key)
+    const done = action()
+    this.#tasks.set(
+      key,
+      done.catch(() => {}),
+    )
+    try {
+      await done
+    } finally {
+      this.#tasks.delete(key)
+      this.#reconcileIfDifferent(name, index)
+    }
+  }
+
   #reconcileIfDifferent(name: string, index: number): void {
     if (!this.#closed && this.#differs(this.#options.metadata.image, name, index))
       this.#reconcile(name, index)
@@ -372,6 +408,7 @@ export class ReplicaManager {
       logger: this.#logger,
     })
     this.#partitions.set(keyOf(name, index), partition)
+    this.#moves.resume(partition)
   }
 
   async #apply(partition: Partition, decided: PartitionImage): Promise<void> {

@@ -40,11 +40,31 @@ export function parsePartitionDirectory(name: string): TopicPartition | undefine
 
 /** Longest name of a directory entry. */
 const MAX_NAME = 255
+const FUTURE = '-future'
 
 /** The name that a partition's directory takes while its files wait to be removed. `uuidHex`: 32 hex digits. */
 export function deletedDirectoryName(topic: string, partition: number, uuidHex: string): string {
   const suffix = `-${partition}.${uuidHex}-delete`
   return `${topic.slice(0, MAX_NAME - suffix.length)}${suffix}`
+}
+
+/**
+ * The name of a partition's directory while it is a copy that is being made; longer than a name may be for topics with
+ * very long names. `uuidHex`: 32 hex digits.
+ */
+export function futureDirectoryName(topic: string, partition: number, uuidHex: string): string {
+  return `${partitionDirectoryName(topic, partition)}.${uuidHex}${FUTURE}`
+}
+
+/** Whether a copy of the partition can have a name. */
+export function canHaveFuture(topic: string, partition: number): boolean {
+  return futureDirectoryName(topic, partition, '0'.repeat(32)).length <= MAX_NAME
+}
+
+/** undefined for another name than that of a copy. */
+export function parseFutureDirectory(name: string): TopicPartition | undefined {
+  const match = /^(.*)\.[0-9a-f]{32}-future$/.exec(name)
+  return match === null ? undefined : parsePartitionDirectory(match[1]!)
 }
 
 export function isDeletedDirectory(name: string): boolean {

@@ -17,6 +17,7 @@ import type { DirectoryLock } from './directory-lock.ts'
 import {
   deletedDirectoryName,
   isDeletedDirectory,
+  parseFutureDirectory,
   parsePartitionDirectory,
   partitionDirectoryName,
   type TopicPartition,
@@ -44,6 +45,8 @@ export class LogDirectory {
   readonly logs = new Map<string, PartitionLog>()
   /** Copies that are being made here of logs in other directories; under the name of the partition as well. */
   readonly futures = new Map<string, PartitionLog>()
+  /** Logs that are on their way into `logs`. */
+  beingMade = 0
   readonly stoppedCleanly: boolean
   /** What the checkpoints said at the start, by partition directory name. */
   readonly recoveryPoints: Map<string, number>
@@ -95,6 +98,7 @@ export class LogDirectory {
     for (const { name, isDirectory } of this.#files.list(this.path)) {
       if (!isDirectory) continue
       const partition = FOREIGN.has(name) ? undefined : parsePartitionDirectory(name)
+      if (parseFutureDirectory(name) !== undefined) continue
       if (isDeletedDirectory(name)) {
         this.#files.remove(`${this.path}/${name}`)
         this.#logger.info({ directory: `${this.path}/${name}` }, 'deleted partition removed')
@@ -105,13 +109,25 @@ export class LogDirectory {
     return found
   }
 
+  /** The copies that were being made here. */
+  futurePartitions(): (TopicPartition & { readonly path: string })[] {
+    return this.#files.list(this.path).flatMap(({ name, isDirectory }) => {
+      const at = isDirectory ? parseFutureDirectory(name) : undefined
+      return at === undefined ? [] : { ...at, path: `${this.path}/${name}` }
+    })
+  }
+
   partitionPath({ topic, partition }: TopicPartition): string {
     return `${this.path}/${partitionDirectoryName(topic, partition)}`
   }
 
   /** A new partition's directory, with the id of its topic. Rejects with KAFKA_STORAGE_ERROR, and nothing is left. */
-  async makePartition(at: TopicPartition, topicId: string): Promise<void> {
-    const path = this.partitionPath(at)
+  makePartition(at: TopicPartition, topicId: string): Promise<void> {
+    return this.makeDirectory(this.partitionPath(at), topicId)
+  }
+
+  /** The same with another name. */
+  async makeDirectory(path: string, topicId: string): Promise<void> {
     try {
       this.#files.makeDirectory(path)
       await this.#files.syncDirectory(this.path)
@@ -133,13 +149,19 @@ export class LogDirectory {
     }
   }
 
-  /** Gives the partition's directory a name under which it is never opened again; returns its path. */
-  async renameDeleted({ topic, partition }: TopicPartition): Promise<string> {
+  /** Gives the partition's directory, or that at `from`, a name under which it is never opened again; returns its path. */
+  async renameDeleted({ topic, partition }: TopicPartition, from?: string): Promise<string> {
     const name = deletedDirectoryName(topic, partition, randomBytes(16).toString('hex'))
     const path = `${this.path}/${name}`
-    this.#files.rename(this.partitionPath({ topic, partition }), path)
+    this.#files.rename(from ?? this.partitionPath({ topic, partition }), path)
     await this.#files.syncDirectory(this.path)
     return path
+  }
+
+  /** Gives a copy the name of the partition. */
+  async takePlace(future: string, at: TopicPartition): Promise<void> {
+    this.#files.rename(future, this.partitionPath(at))
+    await this.#files.syncDirectory(this.path)
   }
 
   remove(path: string): void {

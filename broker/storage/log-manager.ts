@@ -5,16 +5,16 @@
  */
 import type { Config } from '../config/config.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
-import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { DirectoryHealth } from './directory-health.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { type MeasureSpace, measureSpace } from './disk-space.ts'
-import { partitionDirectoryName, type TopicPartition } from './file-names.ts'
+import { partitionDirectoryName } from './file-names.ts'
 import { pooledFiles } from './file-pool.ts'
 import { type Files, nodeFiles } from './files.ts'
+import { type LogToOpen, LogMoves, type OpenAt } from './log-moves.ts'
 import { DuplicatePartitionError, takeOverDirectories, unlessOffline } from './log-directories.ts'
 import type { LogDirectory, PartitionOffset } from './log-directory.ts'
 import { readPartitionMetadata, ZERO_TOPIC_ID } from './partition-metadata.ts'
@@ -65,6 +65,8 @@ export class LogManager {
   readonly #cancels = new Set<() => void>()
   readonly #listeners = new Set<(loss: DirectoryLoss) => void>()
   readonly #releases = new Set<Promise<void>>()
+  /** Logs on their way to another directory. */
+  readonly moves: LogMoves
   /** One for each of log.dirs. */
   #healths: readonly DirectoryHealth[] = []
   /** Those that are online. */
@@ -93,6 +95,16 @@ export class LogManager {
     this.#files = pooledFiles(options.files ?? nodeFiles)
     this.#measure = options.measure ?? measureSpace
     this.#logger = options.logger.child({ part: 'storage' })
+    this.moves = new LogMoves({
+      files: this.#files,
+      logger: this.#logger,
+      healths: () => this.#healths,
+      directories: () => this.#directories,
+      current: this.#logs,
+      open: (directory, log, at) => this.#openLog(directory, log, at),
+      add: (directory, log) => this.#addLog(directory, log),
+      removeLater: (directory, path) => this.#removeLater(directory, path),
+    })
   }
 
   async #open(): Promise<void> {
@@ -111,6 +123,9 @@ export class LogManager {
     this.#directories = directories
     for (const directory of directories) {
       await unlessOffline(directory.health, () => this.#openLogs(directory))
+    }
+    for (const directory of directories) {
+      await unlessOffline(directory.health, () => this.moves.reopenFutures(directory))
     }
     const reasons = healths.flatMap(({ offlineReason }) => offlineReason ?? [])
     if (reasons.length === healths.length) {
@@ -172,8 +187,9 @@ export class LogManager {
           `${directory.partitionPath(at)} and ${other.directory} hold the same partition: move one of them out of log.dirs`,
         )
       }
+      if (!(await this.moves.isCurrent(directory, at))) continue
       const topicId = readPartitionMetadata(this.#files, directory.partitionPath(at)) ?? ZERO_TOPIC_ID
-      await this.#openLog(directory, at, topicId, topicConfig, directory.stoppedCleanly)
+      this.#addLog(directory, await this.#openLog(directory, { ...at, topicId, topicConfig }))
     }
     if (!directory.stoppedCleanly && partitions.length > 0) await directory.checkpoint()
     this.#logger.info(
@@ -189,33 +205,37 @@ export class LogManager {
 
   async #openLog(
     directory: LogDirectory,
-    at: TopicPartition,
-    topicId: string,
-    topicConfig: TopicConfig,
-    stoppedCleanly: boolean,
+    { topic, partition, topicId, topicConfig }: LogToOpen,
+    { path, closedWithStart }: OpenAt = {},
   ): Promise<PartitionLog> {
-    const name = partitionDirectoryName(at.topic, at.partition)
+    const at = { topic, partition }
+    const name = partitionDirectoryName(topic, partition)
     const log = await PartitionLog.open({
       ...at,
       topicId,
       topicConfig,
-      directory: directory.partitionPath(at),
+      directory: path ?? directory.partitionPath(at),
       producerExpirationMs: () => this.#o.config.get('producer.id.expiration.ms'),
       files: this.#files,
       health: directory.health,
       clock: this.#o.clock,
       logger: this.#logger.child(at),
       random: Math.random,
-      recoveryPoint: directory.recoveryPoints.get(name) ?? 0,
-      logStartOffset: directory.startOffsets.get(name) ?? 0,
-      compactedUpTo: directory.compactionEnds.get(name) ?? 0,
-      stoppedCleanly,
+      recoveryPoint: closedWithStart === undefined ? (directory.recoveryPoints.get(name) ?? 0) : 0,
+      logStartOffset: closedWithStart ?? directory.startOffsets.get(name) ?? 0,
+      compactedUpTo: closedWithStart === undefined ? (directory.compactionEnds.get(name) ?? 0) : 0,
+      stoppedCleanly: closedWithStart === undefined ? directory.stoppedCleanly : true,
       checkpoint: () => directory.checkpoint(),
     })
     if (!directory.health.isOnline) {
       log.abandon()
       directory.health.mustBeOnline()
     }
+    return log
+  }
+
+  #addLog(directory: LogDirectory, log: PartitionLog): PartitionLog {
+    const name = partitionDirectoryName(log.topic, log.partition)
     directory.logs.set(name, log)
     this.#logs.set(name, log)
     return log
@@ -307,12 +327,15 @@ export class LogManager {
     topicConfig: TopicConfig,
   ): Promise<PartitionLog> {
     if (this.get(topic, partition) !== undefined) throw new Error(`${topic}-${partition} exists already`)
-    const [directory] = this.#directories.toSorted((a, b) => a.logs.size - b.logs.size)
-    if (directory === undefined)
-      throw new KafkaError('KAFKA_STORAGE_ERROR', 'all log directories are offline')
-    const at = { topic, partition }
-    await directory.makePartition(at, topicId)
-    return this.#openLog(directory, at, topicId, topicConfig, false)
+    const directory = this.moves.chooseFor(topic, partition)
+    directory.beingMade += 1
+    try {
+      await directory.makePartition({ topic, partition }, topicId)
+      const made = { topic, partition, topicId, topicConfig }
+      return this.#addLog(directory, await this.#openLog(directory, made, { closedWithStart: 0 }))
+    } finally {
+      directory.beingMade -= 1
+    }
   }
 
   /** Takes the log away at once; its files go after `log.segment.delete.delay.ms`. An unknown one is fine. */
@@ -321,6 +344,7 @@ export class LogManager {
     const log = this.#logs.get(name)
     const directory = this.#directories.find(({ logs }) => logs.get(name) === log)
     if (log === undefined || directory === undefined) return
+    await this.moves.dropFuture(topic, partition)
     this.#logs.delete(name)
     directory.logs.delete(name)
     directory.forget(name)
@@ -380,7 +404,9 @@ export class LogManager {
   }
 
   async #closeDirectory(directory: LogDirectory, brokerEpoch: number): Promise<void> {
-    const results = await Promise.allSettled([...directory.logs.values()].map((log) => log.close()))
+    const results = await Promise.allSettled(
+      [...directory.logs.values(), ...directory.futures.values()].map((log) => log.close()),
+    )
     const failed = results.find((result) => result.status === 'rejected')
     // One that failed meanwhile is let go of by itself.
     if (!directory.health.isOnline) return

@@ -15,6 +15,7 @@ const SYSCALLS: Partial<Record<Operation, string>> = { sync: 'fdatasync', list: 
 
 export class FaultyFiles implements Files {
   #fault: { folder: string; code: string; operations: ReadonlySet<Operation> } | undefined
+  #held: (PromiseWithResolvers<void> & { folder: string }) | undefined
   #space: { folder: string; bytes: number } | undefined
 
   /** From now on these operations on what is below `folder` (all of them unless given) throw `code`. */
@@ -28,7 +29,14 @@ export class FaultyFiles implements Files {
     this.#space = { folder, bytes }
   }
 
+  /** Syncs of files below `folder` do not end before `heal`. */
+  holdSyncs(folder: string): void {
+    this.#held = { folder, ...Promise.withResolvers<void>() }
+  }
+
   heal(): void {
+    this.#held?.resolve()
+    this.#held = undefined
     this.#fault = undefined
     this.#space = undefined
   }
@@ -69,6 +77,7 @@ export class FaultyFiles implements Files {
         file.truncate(sizeBytes)
       },
       sync: async () => {
+        if (this.#held !== undefined && path.startsWith(this.#held.folder)) await this.#held.promise
         this.#check('sync', path)
         await file.sync()
       },

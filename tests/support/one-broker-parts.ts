@@ -20,6 +20,7 @@ import type { Partition } from '../../broker/replication/partition.ts'
 import { ReplicaManager } from '../../broker/replication/replica-manager.ts'
 import { systemClock } from '../../broker/runtime/clock.ts'
 import { silentLogger } from '../../broker/runtime/logger.ts'
+import type { Files } from '../../broker/storage/files.ts'
 import { LogManager } from '../../broker/storage/log-manager.ts'
 import { waitUntil } from './wait-until.ts'
 
@@ -33,6 +34,8 @@ export interface PartsOptions {
   readonly directory?: string
   /** Name of the metadata file in the directory. */
   readonly metadataFile?: string
+  /** Of the logs; the real ones unless given. */
+  readonly files?: Files
 }
 
 export interface OneBrokerParts {
@@ -66,17 +69,17 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
   await metadata.open(5000)
   followDynamicSettings(metadata, config, silentLogger)
   const endpoint = { listener: 'PLAINTEXT', securityProtocol: 'PLAINTEXT', host: '127.0.0.1', port: 9092 }
-  const registration = await metadata.register({ id: BROKER_ID, endpoints: [endpoint], rack: null }, 6000)
   const logs = await LogManager.open({
     dirs: [...config.logDirs],
     config,
     clusterId: CLUSTER_ID,
     nodeId: BROKER_ID,
+    ...(options.files === undefined ? {} : { files: options.files }),
     ...common,
   })
   const replicas = new ReplicaManager({
     brokerId: BROKER_ID,
-    brokerEpoch: () => registration.epoch,
+    brokerEpoch: () => metadata.registration?.epoch ?? -1,
     config,
     logs,
     metadata,
@@ -85,6 +88,9 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
     },
     ...common,
   })
+  const offlineReplicas = replicas.offlineReplicas()
+  const identity = { id: BROKER_ID, endpoints: [endpoint], rack: null, offlineReplicas }
+  const registration = await metadata.register(identity, 6000)
   replicas.start()
   const topics = new TopicCreator({ config, metadata, logger: silentLogger, random: () => 0 })
   const fetchSessions = new FetchSessions({ config, clock: systemClock, random: Math.random })
