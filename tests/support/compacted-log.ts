@@ -8,6 +8,7 @@ import { LogCleaner } from '../../broker/storage/cleaner/log-cleaner.ts'
 import type { LogManager } from '../../broker/storage/log-manager.ts'
 import type { PartitionLog } from '../../broker/storage/partition-log.ts'
 import { loadConfig } from '../../broker/config/config.ts'
+import type { Files } from '../../broker/storage/files.ts'
 import { CrashingFiles } from './crashing-files.ts'
 import { openLogs, TOPIC_ID } from './log-scene.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -49,7 +50,7 @@ class HurryingClock extends ManualClock {
 
 export class CompactedLog {
   readonly clock = new HurryingClock()
-  readonly files: CrashingFiles
+  readonly files: Files
   readonly #settings: Record<string, string>
   readonly #brokerSettings: Record<string, string>
   readonly #logger: Logger
@@ -58,7 +59,7 @@ export class CompactedLog {
 
   constructor(
     o: {
-      files?: CrashingFiles
+      files?: Files
       settings?: Record<string, string>
       broker?: Record<string, string>
       logger?: Logger

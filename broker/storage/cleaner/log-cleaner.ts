@@ -242,7 +242,7 @@ function isNoSpace(error: unknown): boolean {
 
 /** Something that the file system said. */
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'errno' in error
+  return error instanceof Error && !(error instanceof KafkaError) && 'code' in error
 }
 
 function rounded(share: number): number {

@@ -1,10 +1,11 @@
 /** Which log is compacted when, and what happens to those that cannot be. */
 import { encodeBatch } from '../../../../broker/protocol/record-codec.ts'
 import { type Logger, silentLogger } from '../../../../broker/runtime/logger.ts'
-import type { OpenFile } from '../../../../broker/storage/files.ts'
+import type { Files } from '../../../../broker/storage/files.ts'
 import type { PartitionLog } from '../../../../broker/storage/partition-log.ts'
 import { CompactedLog, lastValues, SMALL_SEGMENTS } from '../../../support/compacted-log.ts'
 import { CrashingFiles } from '../../../support/crashing-files.ts'
+import { FullFiles } from '../../../support/full-files.ts'
 import { storageConfig } from '../../../support/log-scene.ts'
 
 const DAY_MS = 86_400_000
@@ -30,7 +31,7 @@ function collectingLogger(): Logger {
   return logger
 }
 
-async function begin(o: { settings?: Record<string, string>; files?: CrashingFiles } = {}): Promise<void> {
+async function begin(o: { settings?: Record<string, string>; files?: Files } = {}): Promise<void> {
   lines = []
   scene = await new CompactedLog({ ...o, logger: collectingLogger() }).open()
 }
@@ -123,7 +124,7 @@ test('a damaged log is set aside with the place of the damage, and the others go
 })
 
 test('without space on the disk a log waits, and its directory stays online', async () => {
-  const files = new FullFiles()
+  const files = new FullFiles(new CrashingFiles())
   await begin({ files })
   await scene.append([{ key: 'first', value: '1' }])
   await write(scene.log, 40)
@@ -180,20 +181,3 @@ test('it compacts on its own, rests while there is nothing to do, and stops at o
   await scene.cleaner.close()
   expect(compacted()).toEqual(['t'])
 })
-
-/** Files that take nothing more while they are full. */
-class FullFiles extends CrashingFiles {
-  isFull = false
-
-  override open(path: string, options = { create: false }): OpenFile {
-    const file = super.open(path, options)
-    return {
-      ...file,
-      write: (parts, position) => {
-        if (this.isFull)
-          throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC', errno: -28 })
-        file.write(parts, position)
-      },
-    }
-  }
-}
