@@ -64,15 +64,9 @@ function readOne(
   reader: FetchReader,
   context: RequestContext,
 ): FetchOutcome {
-  const { topicId, asked } = target
-  target.knownName ??= context.metadata.image.topicNames.get(topicId)
-  const topic = target.knownName
+  const { asked } = target
   try {
-    if (topic === undefined) {
-      throw new KafkaError('UNKNOWN_TOPIC_ID', `the cluster has no topic with the id ${topicId}`)
-    }
-    const partition = context.replicas.leader(topic, asked.partition, asked.currentLeaderEpoch)
-    if (topicId !== ZERO_UUID && partition.topicId !== topicId) throw inconsistentId(partition, topicId)
+    const partition = leaderOf(target, context)
     const read = partition.fetch({
       offset: asked.fetchOffset,
       lastFetchedEpoch: asked.lastFetchedEpoch,
@@ -85,9 +79,27 @@ function readOne(
     })
     return { partition, leaderEpoch: partition.leaderEpoch, read }
   } catch (error) {
+    const { topicId, knownName: topic } = target
     const fields = { topic: topic ?? topicId, partition: asked.partition }
     return { error: toKafkaError(error, context.logger, fields), topic }
   }
+}
+
+/** In a session it has most often been found before. */
+function leaderOf(target: FetchTarget, { metadata, replicas }: RequestContext): Partition {
+  const { topicId, asked } = target
+  if (target.partition?.isLeader === true) {
+    target.partition.checkEpoch(asked.currentLeaderEpoch)
+    return target.partition
+  }
+  target.knownName ??= metadata.image.topicNames.get(topicId)
+  if (target.knownName === undefined) {
+    throw new KafkaError('UNKNOWN_TOPIC_ID', `the cluster has no topic with the id ${topicId}`)
+  }
+  const partition = replicas.leader(target.knownName, asked.partition, asked.currentLeaderEpoch)
+  if (topicId !== ZERO_UUID && partition.topicId !== topicId) throw inconsistentId(partition, topicId)
+  target.partition = partition
+  return partition
 }
 
 /** The topic was deleted and created again: the asker, or this broker, does not know it yet. */

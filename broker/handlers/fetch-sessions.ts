@@ -18,6 +18,7 @@ import type { Config } from '../config/config.ts'
 import type { Fetch } from '../protocol/apis/fetch.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { RequestOf } from '../protocol/schema.ts'
+import type { Partition } from '../replication/partition.ts'
 import type { Clock } from '../runtime/clock.ts'
 
 type Request = RequestOf<typeof Fetch>
@@ -39,6 +40,8 @@ export interface FetchTarget {
   readonly topicId: string
   /** What the topic with that id was called when it was first found. */
   knownName: string | undefined
+  /** As found by the last fetch; it may lead the partition no more. */
+  partition: Partition | undefined
   /** The client's latest word. */
   asked: AskedPartition
   /** As last answered within a session; -1 before, and after an error. */
@@ -269,7 +272,15 @@ function update(targets: Targets, { topic, topicId, partitions }: Request['topic
     const target = targets.get(key)
     if (target === undefined) {
       const knownName = topic === '' ? undefined : topic
-      targets.set(key, { topic, topicId, knownName, asked, toldHighWatermark: -1, toldLogStartOffset: -1 })
+      targets.set(key, {
+        topic,
+        topicId,
+        knownName,
+        partition: undefined,
+        asked,
+        toldHighWatermark: -1,
+        toldLogStartOffset: -1,
+      })
     } else {
       target.asked = asked
     }

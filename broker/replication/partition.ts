@@ -102,6 +102,18 @@ export class Partition {
     return this.#state?.leaderEpoch ?? -1
   }
 
+  /**
+   * Holds the leader epoch that an asker knows (below 0: it does not say) against the present one. Throws
+   * FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH.
+   */
+  checkEpoch(currentLeaderEpoch: number): void {
+    if (currentLeaderEpoch < 0 || currentLeaderEpoch === this.leaderEpoch) return
+    throw new KafkaError(
+      currentLeaderEpoch < this.leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH',
+      `${this.topic}-${this.index} is led in epoch ${this.leaderEpoch} here, the request says ${currentLeaderEpoch}`,
+    )
+  }
+
   /** The state that was applied last. */
   get state(): PartitionImage | undefined {
     return this.#state

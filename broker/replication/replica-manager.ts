@@ -174,7 +174,7 @@ export class ReplicaManager {
         `${leader} leads ${topic}-${index}, broker ${this.#options.brokerId} does not`,
       )
     }
-    if (currentLeaderEpoch >= 0) checkEpoch(partition, currentLeaderEpoch)
+    partition.checkEpoch(currentLeaderEpoch)
     return partition
   }
 
@@ -486,13 +486,4 @@ export class ReplicaManager {
 
 function keyOf(topic: string, index: number): string {
   return `${topic}-${index}`
-}
-
-function checkEpoch(partition: Partition, currentLeaderEpoch: number): void {
-  const { topic, index, leaderEpoch } = partition
-  if (currentLeaderEpoch === leaderEpoch) return
-  throw new KafkaError(
-    currentLeaderEpoch < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH',
-    `${topic}-${index} is led in epoch ${leaderEpoch} here, the request says ${currentLeaderEpoch}`,
-  )
 }
