@@ -1,4 +1,5 @@
 /** Apache Kafka's own tools, so the Java clients: kafka-topics, the console producer and the console consumer. */
+import { writeFileSync } from 'node:fs'
 import { jest } from '@jest/globals'
 
 import { kafkaTools } from '../setup/kafka-tools.ts'
@@ -6,6 +7,9 @@ import { againstOneAndThreeBrokers } from '../support/compat-target.ts'
 import { runKafkaTool } from '../support/kafka-tools-runner.ts'
 import type { KafkaTool } from '../support/kafka-tools-runner.ts'
 import { describeWith } from '../support/requires.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const newPath = tempFolder()
 
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
@@ -105,10 +109,19 @@ await describeWith(kafkaTools, "Kafka's own tools", (tools) => {
       expect(await consume(topic, 1, '--group', `group-${topic}`)).toEqual(['d:4'])
     })
 
-    test('asks for the end offsets', async () => {
+    test('deletes records, and asks for offsets by every kind of time', async () => {
       const topic = await create('tools-offsets', '--partitions', '1')
-      await produce(topic, ['a:1', 'b:2'])
-      expect(await run('kafka-get-offsets', ['--topic', topic])).toBe(`${topic}:0:2`)
+      await produce(topic, ['a:1', 'b:2', 'c:3', 'd:4'])
+      const file = newPath('offsets.json')
+      writeFileSync(file, JSON.stringify({ partitions: [{ topic, partition: 0, offset: 2 }], version: 1 }))
+      const deleted = await run('kafka-delete-records', ['--offset-json-file', file])
+      expect(deleted).toContain(`partition: ${topic}-0\tlow_watermark: 2`)
+      const times = { earliest: 2, latest: 4, 'earliest-local': 2, '0': 2 }
+      // With three brokers only the leader's answer is of interest, which is the same for every time.
+      for (const [time, offset] of Object.entries(times).slice(0, target.brokers === 1 ? undefined : 1)) {
+        const said = await run('kafka-get-offsets', ['--topic', topic, '--time', time])
+        expect([time, said.trim()]).toEqual([time, `${topic}:0:${offset}`])
+      }
     })
 
     test('asks for the versions of every API', async () => {
