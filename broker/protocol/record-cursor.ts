@@ -15,9 +15,9 @@ export const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024
 
 /**
  * The records of a batch that holds all its bytes. Throws CORRUPT_MESSAGE when they cannot be read, and
- * OutputBoundError where they are more than MAX_DECOMPRESSED_BYTES.
+ * OutputBoundError where they are more than `maxBytes`.
  */
-export function recordsOf(batch: BatchView): RecordCursor {
+export function recordsOf(batch: BatchView, maxBytes: number = MAX_DECOMPRESSED_BYTES): RecordCursor {
   const { codec, recordBytes, recordCount, baseOffset } = batch
   if (codec === undefined) {
     throw new KafkaError(
@@ -25,7 +25,7 @@ export function recordsOf(batch: BatchView): RecordCursor {
       `the batch at offset ${baseOffset} has a codec that does not exist`,
     )
   }
-  return new RecordCursor(decompress(codec, recordBytes, MAX_DECOMPRESSED_BYTES), recordCount)
+  return new RecordCursor(decompress(codec, recordBytes, maxBytes), recordCount)
 }
 
 export class RecordCursor {

@@ -84,12 +84,17 @@ export class RecordCheck {
     const timestamp = this.#baseTimestamp + timestampDelta
     const { earliestMs, latestMs, needsKeys } = this.#rules
     if (needsKeys && !hasKey) this.#refuse('the topic is compacted: every record needs a key')
-    else if ((timestamp < earliestMs && timestamp !== NO_TIMESTAMP) || timestamp > latestMs) {
-      this.#hasTimestampError = true
-      this.#refuse(`timestamp ${timestamp} is not within ${earliestMs} to ${latestMs}`)
+    else if (timestamp > latestMs) this.#refuseTime(`timestamp ${timestamp} is later than ${latestMs}`)
+    else if (timestamp < earliestMs && timestamp !== NO_TIMESTAMP) {
+      this.#refuseTime(`timestamp ${timestamp} is earlier than ${earliestMs}`)
     }
     if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
     this.#index += 1
+  }
+
+  #refuseTime(message: string): void {
+    this.#hasTimestampError = true
+    this.#refuse(message)
   }
 
   #refuse(message: string): void {

@@ -1,7 +1,11 @@
 /** Finds records by timestamp: index, then batch headers, then the records of one batch. */
+import { KafkaError } from '../protocol/errors.ts'
 import { type BatchView, BATCH_HEADER_BYTES } from '../protocol/record-batch.ts'
 import { recordsOf } from '../protocol/record-cursor.ts'
 import type { Segment } from './segment.ts'
+
+/** What is decompressed for one lookup: some 10 ms of work. */
+const MAX_SEARCHED_BYTES = 8 * 1024 * 1024
 
 export interface FoundRecord {
   readonly offset: number
@@ -15,7 +19,10 @@ export interface OffsetRange {
   readonly endOffset: number
 }
 
-/** The first record in the range whose timestamp is `timestamp` or later. */
+/**
+ * The first record in the range whose timestamp is `timestamp` or later. Where the records of a batch cannot be read, or
+ * become more than MAX_SEARCHED_BYTES, its first offset stands for them.
+ */
 export function findByTimestamp(
   segments: readonly Segment[],
   timestamp: number,
@@ -42,13 +49,25 @@ function findInSegment(segment: Segment, timestamp: number, range: OffsetRange):
 }
 
 function firstAtOrAfter(batch: BatchView, timestamp: number, range: OffsetRange): FoundRecord | undefined {
-  const { leaderEpoch } = batch
-  if (batch.sizeBytes === BATCH_HEADER_BYTES) {
-    const offset = Math.max(batch.baseOffset, range.startOffset)
-    return { offset, timestamp: batch.maxTimestamp, leaderEpoch }
+  if (batch.sizeBytes === BATCH_HEADER_BYTES) return firstOf(batch, range)
+  try {
+    return findInRecords(batch, timestamp, range)
+  } catch (error) {
+    // Written as it came, by a client that broke it or made it huge (decision 102): no reason to find nothing behind it.
+    if (error instanceof KafkaError) return firstOf(batch, range)
+    throw error
   }
+}
+
+/** The batch itself: a reader that begins there misses nothing. */
+function firstOf({ baseOffset, maxTimestamp, leaderEpoch }: BatchView, range: OffsetRange): FoundRecord {
+  return { offset: Math.max(baseOffset, range.startOffset), timestamp: maxTimestamp, leaderEpoch }
+}
+
+function findInRecords(batch: BatchView, timestamp: number, range: OffsetRange): FoundRecord | undefined {
+  const { leaderEpoch } = batch
   const appendTime = batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : undefined
-  const cursor = recordsOf(batch)
+  const cursor = recordsOf(batch, MAX_SEARCHED_BYTES)
   while (cursor.next()) {
     const offset = batch.baseOffset + cursor.offsetDelta
     const time = appendTime ?? batch.baseTimestamp + cursor.timestampDelta
