@@ -12,17 +12,20 @@ export class Ledger {
   longestGapMs = 0
   failedSends = 0
   readonly #producer: Producer
+  readonly #padding: string
   #lastMs = performance.now()
   #count = 0
   #stop = false
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(topic: string, producer: Producer) {
+  private constructor(topic: string, producer: Producer, padding: string) {
     this.topic = topic
+    this.#padding = padding
     this.#producer = producer
   }
 
-  static async open(bootstrap: readonly string[], topic: string): Promise<Ledger> {
+  /** Values are as long as they must be, and `paddingBytes` more. */
+  static async open(bootstrap: readonly string[], topic: string, paddingBytes = 0): Promise<Ledger> {
     const kafka = new Kafka({
       clientId: 'ledger',
       brokers: [...bootstrap],
@@ -33,7 +36,7 @@ export class Ledger {
     })
     const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
     await producer.connect()
-    return new Ledger(topic, producer)
+    return new Ledger(topic, producer, ' '.repeat(paddingBytes))
   }
 
   /** Writes this many records to partition 0 and waits for their acknowledgement. */
@@ -63,7 +66,7 @@ export class Ledger {
   }
 
   async #send(records: number): Promise<void> {
-    const values = Array.from({ length: records }, () => `record ${this.#count++}`)
+    const values = Array.from({ length: records }, () => `record ${this.#count++}${this.#padding}`)
     const messages = values.map((value) => ({ value, partition: 0 }))
     try {
       await this.#producer.send({ topic: this.topic, acks: -1, messages })

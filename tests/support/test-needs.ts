@@ -13,6 +13,7 @@ const HEAVY_HELPERS = [
   'systemd-hosts.ts',
   'stand-in-aws.ts',
   'free-ports.ts',
+  'small-disk.ts',
 ].map((name) => path.join(import.meta.dirname, name))
 
 /** Whether a test runs so much at once that it is not to share the processor with other tests. */
