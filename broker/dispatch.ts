@@ -28,6 +28,7 @@ export interface RequestOrigin {
   readonly listener: string
   readonly signal: AbortSignal
   readonly lend: (sizeBytes: number) => Buffer
+  readonly answerRoom: () => number
 }
 
 /** The frame of the answer, null for none, 'close' for a failure that only closing the connection can tell of. */

@@ -42,6 +42,8 @@ export interface RequestContext extends BrokerParts {
   readonly signal: AbortSignal
   /** Memory of this size for the answer, which is taken back when that has left. */
   readonly lend: (sizeBytes: number) => Buffer
+  /** Bytes that an answer may have, as things stand with answers that clients leave unread. */
+  readonly answerRoom: () => number
 }
 
 export type Handler<A extends AnyApi> = (

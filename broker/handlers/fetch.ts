@@ -55,10 +55,11 @@ export const fetch: Handler<typeof Fetch> = async (request, context) => {
 function readerOf(request: Request, context: RequestContext): FetchReader {
   const readCommitted = isReadCommitted(request.isolationLevel)
   const replica = fetchingReplica(request)
+  const room = replica === undefined ? context.answerRoom() : Infinity
   return {
     replica,
     readCommitted: readCommitted && replica === undefined,
-    maxBytes: Math.min(request.maxBytes, context.config.get('fetch.max.bytes')),
+    maxBytes: Math.min(request.maxBytes, context.config.get('fetch.max.bytes'), room),
   }
 }
 

@@ -24,6 +24,8 @@ export interface ConnectionInfo {
   readonly signal: AbortSignal
   /** Memory of this size for the answer to a request that does not overlap; taken back when the answer has left. */
   readonly lend: (sizeBytes: number) => Buffer
+  /** Bytes that an answer may have, as things stand with answers that clients leave unread. */
+  readonly answerRoom: () => number
 }
 
 /**
@@ -111,6 +113,7 @@ export class Connection {
       listener,
       signal: this.#gone.signal,
       lend: (sizeBytes) => this.#lend(sizeBytes),
+      answerRoom: () => options.memory.answerRoom,
     }
     this.#lastActiveMs = options.clock.monotonicMs()
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
@@ -152,7 +155,7 @@ export class Connection {
     this.#lastActiveMs = this.#options.clock.monotonicMs()
     try {
       const frames = this.#reader.push(chunk)
-      this.#account.received(chunk.length, frames.length, this.#reader.partBytes)
+      this.#account.received(chunk.length, frames.length, this.#reader.part)
       this.#waiting.push(...frames)
     } catch (error) {
       return this.#refuse(error)

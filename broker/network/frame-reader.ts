@@ -26,9 +26,11 @@ export class FrameReader {
     this.#maxBytes = maxBytes
   }
 
-  /** Bytes received of a frame that is not yet whole, its size included. */
-  get partBytes(): number {
-    return this.#size === -1 ? this.#prefixUsed : FRAME_PREFIX_BYTES + this.#used
+  /** What has come of a frame that is not yet whole; undefined between frames. */
+  get part(): { readonly receivedBytes: number; readonly missingBytes: number } | undefined {
+    if (this.#size !== -1) return { receivedBytes: this.#used, missingBytes: this.#size - this.#used }
+    if (this.#prefixUsed === 0) return undefined
+    return { receivedBytes: this.#prefixUsed, missingBytes: FRAME_PREFIX_BYTES - this.#prefixUsed }
   }
 
   /** The frames that `chunk` completes. Throws MalformedFrameError on a size that is negative or too large. */

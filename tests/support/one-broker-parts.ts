@@ -136,6 +136,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
         listener: 'PLAINTEXT',
         signal: gone.signal,
         lend: (sizeBytes) => Buffer.alloc(sizeBytes),
+        answerRoom: () => Infinity,
         ...common,
         ...more,
       }

@@ -30,9 +30,12 @@ export class TestClient {
     })
     // A reset is one of the ways in which a broker ends a connection.
     socket.on('error', () => {})
-    this.closed = once(socket, 'close').then(() => {
-      this.isClosed = true
-      this.#arrived.dispatchEvent(new Event('frame'))
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.isClosed = true
+        this.#arrived.dispatchEvent(new Event('frame'))
+        resolve()
+      })
     })
   }
 
@@ -92,6 +95,11 @@ export class TestClient {
     const response = api.response.decode(version, reader) as DecodedResponse<A>
     if (reader.remaining !== 0) throw new Error(`${reader.remaining} bytes follow the answer`)
     return response
+  }
+
+  /** Leaves in the network what the broker sends from now on. */
+  stopReading(): void {
+    this.#socket.pause()
   }
 
   close(): void {
