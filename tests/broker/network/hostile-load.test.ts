@@ -203,6 +203,7 @@ describe('a broker that is used up by clients', () => {
     for (const client of clients) client.sendBytes(request)
     await allGone(clients)
     await goodGoesOn()
+    expect(clients.filter(({ isClosed }) => isClosed)).toHaveLength(10)
   }, 60_000)
 
   test('is stopped cleanly in the midst of it', async () => {
