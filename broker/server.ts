@@ -179,7 +179,7 @@ export class BrokerServer {
   }
 
   async #openLogs(metadata: ClusterMetadata, clusterId: string): Promise<LogManager> {
-    const { config, clock, surroundings } = this.#options
+    const { config, clock, random, surroundings } = this.#options
     this.#checkNotStopped()
     const logs = await LogManager.open({
       dirs: [...config.logDirs],
@@ -187,7 +187,9 @@ export class BrokerServer {
       clusterId,
       nodeId: config.brokerId,
       clock,
+      random,
       logger: this.#logger,
+      overridesOf: (topic) => metadata.image.topics.get(topic)?.configs ?? new Map(),
       knowsTopic: (topicId) => metadata.image.topicNames.has(topicId),
       ...(surroundings && {
         files: surroundings.files,

@@ -27,10 +27,14 @@ export interface LogManagerOptions {
   readonly nodeId: number
   readonly clock: Clock
   readonly logger: Logger
+  /** From 0 to 1; Math.random unless given. */
+  readonly random?: () => number
   readonly files?: Files
   readonly lock?: (directory: string) => DirectoryLock
   /** Free space is that of the real file systems unless given. */
   readonly measure?: MeasureSpace
+  /** What a topic overrides, as far as the quorum knows; nothing unless given. */
+  readonly overridesOf?: (topic: string) => ReadonlyMap<string, string>
   /** Whether the quorum knows this topic id: tells, should meta.properties be foreign, what is likely wrong. */
   readonly knowsTopic?: (topicId: string) => boolean
 }
@@ -179,7 +183,7 @@ export class LogManager {
     const startedMs = this.#o.clock.monotonicMs()
     const partitions = directory.partitions()
     await this.#files.syncDirectory(directory.path)
-    const topicConfig = this.#o.config.topic(new Map())
+    const overridesOf = this.#o.overridesOf ?? (() => new Map<string, string>())
     for (const at of partitions) {
       const other = this.get(at.topic, at.partition)
       if (other !== undefined) {
@@ -189,6 +193,7 @@ export class LogManager {
       }
       if (!(await this.moves.isCurrent(directory, at))) continue
       const topicId = readPartitionMetadata(this.#files, directory.partitionPath(at)) ?? ZERO_TOPIC_ID
+      const topicConfig = this.#o.config.topic(overridesOf(at.topic))
       this.#addLog(directory, await this.#openLog(directory, { ...at, topicId, topicConfig }))
     }
     if (!directory.stoppedCleanly && partitions.length > 0) await directory.checkpoint()
@@ -220,7 +225,7 @@ export class LogManager {
       health: directory.health,
       clock: this.#o.clock,
       logger: this.#logger.child(at),
-      random: Math.random,
+      random: this.#o.random ?? Math.random,
       recoveryPoint: closedWithStart === undefined ? (directory.recoveryPoints.get(name) ?? 0) : 0,
       logStartOffset: closedWithStart ?? directory.startOffsets.get(name) ?? 0,
       compactedUpTo: closedWithStart === undefined ? (directory.compactionEnds.get(name) ?? 0) : 0,

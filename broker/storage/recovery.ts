@@ -25,6 +25,8 @@ export interface RecoveryOptions {
   readonly logStartOffset: number
   /** Everything before it was flushed. */
   readonly recoveryPoint: number
+  /** Everything before it was compacted, and flushed then. */
+  readonly compactedUpTo: number
   readonly stoppedCleanly: boolean
   readonly indexIntervalBytes: number
 }
@@ -59,7 +61,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredSegments {
       }
       producers ??= loadProducers(segments, snapshots, options.logStartOffset, base)
       const wasCut = rebuildSegment(segment, producers, options)
-      if (wasCut || hasHoleBefore(next, segment)) {
+      if (wasCut || (next !== undefined && isLostBefore(next, segment, options))) {
         segments.push(segment)
         dropLater(bases.slice(index + 1), options)
         break
@@ -137,10 +139,10 @@ export function loadProducers(
 
 /**
  * A new segment begins where the one before it ends. If it does not, the end of the unflushed one before is lost,
- * though what is left of it is whole. (Flushed segments may have holes between them: compaction makes some.)
+ * though what is left of it is whole; but for compaction, which makes holes.
  */
-function hasHoleBefore(nextBase: number | undefined, segment: Segment): boolean {
-  return nextBase !== undefined && nextBase !== segment.endOffset
+function isLostBefore(nextBase: number, segment: Segment, { compactedUpTo }: RecoveryOptions): boolean {
+  return nextBase !== segment.endOffset && nextBase > compactedUpTo
 }
 
 function dropLater(bases: readonly number[], options: RecoveryOptions): void {

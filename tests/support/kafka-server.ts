@@ -16,7 +16,7 @@ import { runProgram } from './run-program.ts'
 import { TestClient } from './test-client.ts'
 import { waitUntil } from './wait-until.ts'
 
-const CLUSTER_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'
+export const KAFKA_CLUSTER_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'
 const START_TIMEOUT_MS = 60_000
 const FORMAT_JVM = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const LOG_LEVEL = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
@@ -24,6 +24,8 @@ const LOG_LEVEL = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
 export interface KafkaServerOptions {
   /** Where server.properties and the logs lie; a temporary folder, removed by `stop`, unless given. */
   readonly folder?: string
+  /** Of the broker's listener, the controller's being the next; a server that starts again keeps it. */
+  readonly port?: number
   /** Settings beyond the minimum, which they may replace. */
   readonly overrides?: Readonly<Record<string, string>>
   /** Options of the JVM; a gigabyte of heap, as Kafka's own script has it, unless given. */
@@ -62,6 +64,16 @@ export class KafkaServer {
     return path.join(this.folder, 'logs')
   }
 
+  get port(): number {
+    return Number(this.address.split(':')[1])
+  }
+
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
   /** Stops it cleanly, and removes the folder unless that was given. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM')
@@ -76,7 +88,7 @@ export async function startKafkaServer(
   options: KafkaServerOptions = {},
 ): Promise<KafkaServer> {
   const folder = options.folder ?? mkdtempSync(path.join(os.tmpdir(), 'brokerkit-kafka-'))
-  const port = await freePorts(2)
+  const port = options.port ?? (await freePorts(2))
   const file = path.join(folder, 'server.properties')
   writeFileSync(file, formatProperties(Object.entries(serverProperties(folder, port, options.overrides))))
   await runProgram(java, [
@@ -89,7 +101,7 @@ export async function startKafkaServer(
     '--ignore-formatted',
     '--standalone',
     '--cluster-id',
-    CLUSTER_ID,
+    KAFKA_CLUSTER_ID,
     '--config',
     file,
     ...Object.entries(options.features ?? {}).flatMap(([name, level]) => ['--feature', `${name}=${level}`]),

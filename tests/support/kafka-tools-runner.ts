@@ -10,6 +10,7 @@ const CLASSES = {
   'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-delete-records': 'org.apache.kafka.tools.DeleteRecordsCommand',
+  'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
   'kafka-dump-log': 'org.apache.kafka.tools.DumpLogSegments',
   'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
 } as const
