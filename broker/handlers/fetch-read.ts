@@ -37,19 +37,21 @@ export type FetchOutcome = PartitionRead | PartitionRefusal
 interface Limits {
   readonly maxBytes: number
   readonly minOneBatch: boolean
+  readonly sizeOnly: boolean
 }
 
-/** One outcome for each target. */
+/** One outcome for each target; with `sizeOnly` of how much there is to read, without the records. */
 export function readAll(
   targets: readonly FetchTarget[],
   reader: FetchReader,
   context: RequestContext,
+  sizeOnly = false,
 ): FetchOutcome[] {
   let left = reader.maxBytes
   let minOneBatch = true
   return targets.map((target) => {
     const maxBytes = Math.max(0, Math.min(target.asked.partitionMaxBytes, left))
-    const outcome = readOne(target, { maxBytes, minOneBatch }, reader, context)
+    const outcome = readOne(target, { maxBytes, minOneBatch, sizeOnly }, reader, context)
     if ('read' in outcome && outcome.read.sizeBytes > 0) {
       left -= outcome.read.sizeBytes
       minOneBatch = false
@@ -75,6 +77,7 @@ function readOne(
       readCommitted: reader.readCommitted,
       maxBytes: limits.maxBytes,
       minOneBatch: limits.minOneBatch,
+      sizeOnly: limits.sizeOnly,
       lend: context.lend,
     })
     return { partition, leaderEpoch: partition.leaderEpoch, read }

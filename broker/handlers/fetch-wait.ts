@@ -83,10 +83,12 @@ class Progress {
     const end = partition.readableEnd(this.#reader.replica, this.#reader.readCommitted)
     if (end <= counted.from || counted.left <= 0) return 0
     if (this.#anyWillDo) return 1
-    const bytes = bytesBetween(partition, counted.from, end, counted.left)
+    const bytes = bytesBetween(partition, counted.from, end)
     counted.from = end
-    if (bytes !== 'other') counted.left -= bytes
-    return bytes
+    if (bytes === 'other') return bytes
+    const fitting = Math.min(bytes, counted.left)
+    counted.left -= fitting
+    return fitting
   }
 
   #begin(): Map<Partition, Counted> {
@@ -99,9 +101,9 @@ class Progress {
   }
 }
 
-function bytesBetween(partition: Partition, from: number, end: number, maxBytes: number): number | 'other' {
+function bytesBetween(partition: Partition, from: number, end: number): number | 'other' {
   try {
-    return partition.log.read(from, maxBytes, { upTo: end, minOneBatch: true }).sizeBytes
+    return partition.log.readableBytes(from, end)
   } catch {
     // Retention took the records away: reading once more gives the client the error that it needs.
     return 'other'

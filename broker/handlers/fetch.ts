@@ -3,8 +3,8 @@
  * with read_committed) and to followers (up to the end).
  *
  *   begin    which partitions: those of the request, or of its session (fetch-sessions.ts)
- *   read     up to the limits of the request (fetch-read.ts)
- *   wait     up to maxWaitMs for minBytes, then read once more (fetch-wait.ts)
+ *   read     up to the limits of the request, or where it wants more than one byte see how much there is (fetch-read.ts)
+ *   wait     up to maxWaitMs for minBytes, and read then (fetch-wait.ts)
  *   answer   all partitions, or those of which the session has something to tell
  *
  * v7 adds sessions (KIP-227), v9 checks the leader epoch, v12 tells a reader whose log has parted from this one
@@ -41,10 +41,11 @@ export const fetch: Handler<typeof Fetch> = async (request, context) => {
       byId: context.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS,
       isFollower: reader.replica !== undefined,
     })
-    let outcomes = readAll(round.targets, reader, context)
-    if (await waitForMore(round.targets, outcomes, request, reader, context)) {
-      outcomes = readAll(round.targets, reader, context)
-    }
+    // Nothing is read before it is wanted: a part of it would be kept for as long as the wait takes.
+    const sizeOnly = request.minBytes > 1 && request.maxWaitMs > 0
+    let outcomes = readAll(round.targets, reader, context, sizeOnly)
+    const hasChanged = await waitForMore(round.targets, outcomes, request, reader, context)
+    if (hasChanged || sizeOnly) outcomes = readAll(round.targets, reader, context)
     return answer(round, outcomes, context)
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error

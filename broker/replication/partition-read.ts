@@ -1,7 +1,7 @@
 /** What a reader of a partition, consumer or follower, gets of its log. */
 import { KafkaError } from '../protocol/errors.ts'
 import type { EpochEnd } from '../storage/leader-epochs.ts'
-import { endOfBatches } from '../storage/log-reader.ts'
+import { endOfBatches, NO_RECORDS, type ReadResult } from '../storage/log-reader.ts'
 import type { PartitionLog } from '../storage/partition-log.ts'
 import type { AbortedTransaction } from '../storage/transaction-index.ts'
 import type { FetchingReplica } from './leadership.ts'
@@ -13,6 +13,8 @@ export interface PartitionFetch {
   readonly maxBytes: number
   /** Return the first batch whole even if it is larger than maxBytes. */
   readonly minOneBatch: boolean
+  /** Find out how many bytes there are, and read none. */
+  readonly sizeOnly?: boolean
   /** Gives the memory for the records; it is their own unless given. */
   readonly lend?: ((sizeBytes: number) => Buffer) | undefined
   /** undefined for a consumer, who reads up to the high watermark; a follower reads up to the end. */
@@ -36,8 +38,6 @@ export interface FetchedRecords {
   /** Whose records among these a reader of committed ones must skip; undefined for other readers. */
   readonly abortedTransactions: readonly AbortedTransaction[] | undefined
 }
-
-const NO_RECORDS = Buffer.alloc(0)
 
 /** Where a reader finds nothing more. */
 export function readableEnd(log: PartitionLog, isFollower: boolean, readCommitted: boolean): number {
@@ -85,12 +85,10 @@ export function readLog(
   request: PartitionFetch,
   divergingEpoch: EpochEnd | undefined,
 ): FetchedRecords {
-  const { offset, maxBytes, minOneBatch, lend, replica, readCommitted = false } = request
+  const { offset, replica, readCommitted = false } = request
   const upTo = readableEnd(log, replica !== undefined, readCommitted)
-  const { records, sizeBytes } =
-    divergingEpoch !== undefined || offset >= upTo
-      ? { records: NO_RECORDS, sizeBytes: 0 }
-      : log.read(offset, maxBytes, { upTo, minOneBatch, lend })
+  const isNothing = divergingEpoch !== undefined || offset >= upTo
+  const { records, sizeBytes } = isNothing ? NO_RECORDS : readRecords(log, request, upTo)
   return {
     records,
     sizeBytes,
@@ -101,6 +99,15 @@ export function readLog(
     divergingEpoch,
     abortedTransactions: readCommitted ? abortedIn(log, records, offset) : undefined,
   }
+}
+
+function readRecords(
+  log: PartitionLog,
+  { offset, maxBytes, minOneBatch, sizeOnly, lend }: PartitionFetch,
+  upTo: number,
+): ReadResult {
+  if (sizeOnly !== true) return log.read(offset, maxBytes, { upTo, minOneBatch, lend })
+  return { records: NO_RECORDS.records, sizeBytes: Math.min(maxBytes, log.readableBytes(offset, upTo)) }
 }
 
 function abortedIn(log: PartitionLog, records: Buffer, offset: number): AbortedTransaction[] {

@@ -28,13 +28,28 @@ export function readBatches(segments: readonly Segment[], bounds: ReadBounds): R
   if (maxBytes <= 0 && !minOneBatch) return NO_RECORDS
   const segment = segmentFor(segments, offset)
   const start = segment.positionOf(offset)
-  const limit = end >= segment.endOffset ? segment.sizeBytes : segment.positionOf(end)
+  const limit = limitIn(segment, end)
   if (limit <= start) return NO_RECORDS
   const bytes = segment.read(start, Math.min(maxBytes, limit - start), bounds.lend)
   const size = wholeBatchesSize(bytes)
   if (size > 0) return { records: bytes.subarray(0, size), sizeBytes: size }
   const first = minOneBatch ? segment.batchAt(start)?.bytes : undefined
   return first === undefined ? NO_RECORDS : { records: first, sizeBytes: first.length }
+}
+
+/** How many bytes there are from the batch that holds `offset` to `end`, in all segments, without reading them. */
+export function sizeOfBatches(segments: readonly Segment[], offset: number, end: number): number {
+  let size = -segmentFor(segments, offset).positionOf(offset)
+  for (const segment of segments.slice(indexOfSegment(segments, offset))) {
+    if (segment.baseOffset >= end) break
+    if (segment.endOffset > offset) size += limitIn(segment, end)
+  }
+  return Math.max(size, 0)
+}
+
+/** Where the batches below `end` end in the segment. */
+function limitIn(segment: Segment, end: number): number {
+  return end >= segment.endOffset ? segment.sizeBytes : segment.positionOf(end)
 }
 
 /** The segment that holds `offset`, or the next one that holds any when compaction has taken the record away. */

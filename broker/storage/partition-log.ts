@@ -15,7 +15,13 @@ import { checkReplicated } from './append-rules.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import { LogBounds, SegmentsChangedError } from './log-bounds.ts'
 import { LogFlusher } from './log-flusher.ts'
-import { abortedTransactionsIn, NO_RECORDS, readBatches, type ReadResult } from './log-reader.ts'
+import {
+  abortedTransactionsIn,
+  NO_RECORDS,
+  readBatches,
+  sizeOfBatches,
+  type ReadResult,
+} from './log-reader.ts'
 import { LogSegments } from './log-segments.ts'
 import { LogWriter } from './log-writer.ts'
 import type { PartitionLogOptions } from './partition-log-options.ts'
@@ -250,24 +256,33 @@ export class PartitionLog {
 
   /**
    * Whole batches from the one that holds `offset` on, all below `upTo`, at most `maxBytes`; with `minOneBatch` the
-   * first one even if larger. `lend` gives the memory, which the records are in for as long as it is lent. Throws OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+   * first one even if larger. `lend` gives the memory, which the records are in for as long as it is lent. Throws
+   * OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
    */
   read(
     offset: number,
     maxBytes: number,
     options: { upTo: number; minOneBatch: boolean; lend?: Lend | undefined },
   ): ReadResult {
-    this.#mustBeUsable()
-    if (offset < this.logStartOffset || offset > this.logEndOffset) {
-      throw new KafkaError(
-        'OFFSET_OUT_OF_RANGE',
-        `${this.topic}-${this.partition}: offset ${offset}; the log has ${this.logStartOffset} to ${this.logEndOffset}`,
-      )
-    }
-    const end = Math.min(options.upTo, this.logEndOffset)
+    const end = this.#readableTo(offset, options.upTo)
     if (offset >= end) return NO_RECORDS
     const { minOneBatch, lend } = options
     return this.#guarded(() => readBatches(this.#segments.all, { offset, end, maxBytes, minOneBatch, lend }))
+  }
+
+  /** How many bytes `read` would find, were there no limit; throws the same. */
+  readableBytes(offset: number, upTo: number): number {
+    const end = this.#readableTo(offset, upTo)
+    return offset >= end ? 0 : this.#guarded(() => sizeOfBatches(this.#segments.all, offset, end))
+  }
+
+  #readableTo(offset: number, upTo: number): number {
+    this.#mustBeUsable()
+    if (offset >= this.logStartOffset && offset <= this.logEndOffset) return Math.min(upTo, this.logEndOffset)
+    throw new KafkaError(
+      'OFFSET_OUT_OF_RANGE',
+      `${this.topic}-${this.partition}: offset ${offset}; the log has ${this.logStartOffset} to ${this.logEndOffset}`,
+    )
   }
 
   /** The first record at or after `timestampMs`, below `upTo`. */

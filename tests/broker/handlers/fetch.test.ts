@@ -128,6 +128,27 @@ describe('waiting', () => {
     expect(texts(response!)).toEqual([['0:x'], ['0:y']])
   })
 
+  test('what is there already is enough', async () => {
+    await append(['x'.repeat(1000)])
+    await append(['y'.repeat(1000)])
+    const response = await ask(request([{}], { maxWaitMs: 30_000, minBytes: 2000 }))
+    expect(texts(response)[0]).toHaveLength(2)
+  })
+
+  test('nothing is read for a wait: its memory is lent when the answer is made', async () => {
+    await append(['x'])
+    let lent = 0
+    const lend = (sizeBytes: number): Buffer => {
+      lent += 1
+      return Buffer.alloc(sizeBytes)
+    }
+    const asked = ask(request([{}], { maxWaitMs: 30_000, minBytes: 100 }), 12, { lend })
+    expect(lent).toBe(0)
+    await append(['y'])
+    expect(texts(await asked)).toEqual([['0:x', '1:y']])
+    expect(lent).toBe(1)
+  })
+
   test('an answer comes at the end of the wait with what there is', async () => {
     await append(['x'])
     const started = performance.now()

@@ -172,6 +172,20 @@ test('readers stay below the bound and get whole batches', async () => {
   await manager.close()
 })
 
+test('what can be read is counted in whole batches, over all segments', async () => {
+  const { manager, log } = await newLog()
+  for (let index = 0; index < 50; index++) await log.appendAsLeader(clientBatch(['a', 'b']), 1)
+  expect(log.segments().length).toBeGreaterThan(2)
+  const size = clientBatch(['a', 'b']).length
+  expect(log.readableBytes(0, 100)).toBe(50 * size)
+  expect(log.readableBytes(1, 3)).toBe(size)
+  expect(log.readableBytes(97, 100)).toBe(2 * size)
+  expect(log.readableBytes(31, 90)).toBe(30 * size)
+  expect(log.readableBytes(100, 100)).toBe(0)
+  expect(() => log.readableBytes(101, 200)).toThrow('OFFSET_OUT_OF_RANGE')
+  await manager.close()
+})
+
 test('a failed write refuses appends from then on and leaves no clean-shutdown mark', async () => {
   const whole = new CrashingFiles()
   const setUp = async (files: CrashingFiles): Promise<[LogManager, PartitionLog]> => {
