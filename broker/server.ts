@@ -16,6 +16,7 @@ import type { BrokerParts } from './handlers/context.ts'
 import { DepartedBrokers } from './handlers/departed-brokers.ts'
 import { FetchSessions } from './handlers/fetch-sessions.ts'
 import { ProducerIds } from './handlers/producer-ids.ts'
+import { Quotas } from './handlers/quotas.ts'
 import { TopicCreator } from './handlers/topic-creator.ts'
 import { ClusterMetadata } from './metadata/cluster-metadata.ts'
 import { Controller } from './metadata/controller.ts'
@@ -82,6 +83,7 @@ export class BrokerServer {
   readonly #connections: Connections
   readonly #memory: RequestMemory
   readonly #buffers = new BufferPool(MAX_UNUSED_BUFFER_BYTES)
+  #quotas: Quotas | undefined
   readonly metrics = new Metrics()
   #listeners: readonly Listener[] = []
   #endpoints: readonly Endpoint[] = []
@@ -91,7 +93,13 @@ export class BrokerServer {
     this.#options = options
     this.#logger = options.logger.child({ brokerId: options.config.brokerId })
     this.#closers = new Closers(options.clock, this.#logger)
-    this.#connections = new Connections(connectionLimits(options.config), options.clock)
+    this.#connections = new Connections(
+      {
+        ...connectionLimits(options.config),
+        rateOfAddress: (address) => this.#quotas?.connectionRate(address) ?? Infinity,
+      },
+      options.clock,
+    )
     this.#memory = new RequestMemory(requestMemoryBytes(options.config), options.clock)
   }
 
@@ -221,6 +229,8 @@ export class BrokerServer {
       logger,
     })
     const topics = new TopicCreator({ config, metadata, logger, random })
+    const quotas = new Quotas({ config, metadata, clock })
+    this.#quotas = quotas
     const groups = new GroupCoordinator({
       config,
       replicas,
@@ -241,6 +251,7 @@ export class BrokerServer {
       groups,
       topics,
       producerIds: new ProducerIds(metadata),
+      quotas,
       fetchSessions: new FetchSessions({ config, clock, random }),
     }
   }

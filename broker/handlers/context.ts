@@ -12,6 +12,7 @@ import type { Logger } from '../runtime/logger.ts'
 import type { DepartedBrokers } from './departed-brokers.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { ProducerIds } from './producer-ids.ts'
+import type { Quotas } from './quotas.ts'
 import type { TopicCreator } from './topic-creator.ts'
 
 /** The parts of one broker, built by server.ts. */
@@ -28,6 +29,7 @@ export interface BrokerParts {
   readonly fetchSessions: FetchSessions
   readonly topics: TopicCreator
   readonly producerIds: ProducerIds
+  readonly quotas: Quotas
 }
 
 export interface RequestContext extends BrokerParts {

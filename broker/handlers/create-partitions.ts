@@ -20,6 +20,8 @@ type Result = ResponseOf<typeof CreatePartitions>['results'][number]
 const MAX_PARTITIONS = 10_000
 /** How often a change of the topic by somebody else is looked at anew. */
 const ATTEMPTS = 5
+/** Older clients do not know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const FIRST_VERSION_WITH_QUOTA_ERROR = 3
 
 export const createPartitions: Handler<typeof CreatePartitions> = async (request, context) => {
   const deadline = new Deadline(context.clock, request.timeoutMs)
@@ -27,7 +29,7 @@ export const createPartitions: Handler<typeof CreatePartitions> = async (request
   const results = await Promise.all(
     [...byName.values()].map((topics) => growTopic(topics, request.validateOnly, deadline, context)),
   )
-  return { throttleTimeMs: 0, results }
+  return { throttleTimeMs: context.quotas.mutationDebtMs(context.clientId), results }
 }
 
 async function growTopic(
@@ -42,6 +44,10 @@ async function growTopic(
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const { image, added } = additionOf(topic!, context)
       if (validateOnly) return { name, errorCode: 0 }
+      if (attempt === 0) {
+        const strict = context.apiVersion >= FIRST_VERSION_WITH_QUOTA_ERROR
+        context.quotas.mutate(context.clientId, added.length, strict)
+      }
       if (await quorumErrors(() => context.metadata.addPartitions(image, added), deadline)) {
         context.logger.info(
           { topic: name, partitions: count, clientId: context.clientId },

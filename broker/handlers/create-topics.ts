@@ -20,6 +20,8 @@ type TopicResponse = ResponseOf<typeof CreateTopics>['topics'][number]
 /** Partitions that one request may ask for, over all of its topics. */
 const MAX_PARTITIONS = 10_000
 const DEFAULT = -1
+/** Older clients do not know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const FIRST_VERSION_WITH_QUOTA_ERROR = 6
 
 export const createTopics: Handler<typeof CreateTopics> = async (request, context) => {
   const deadline = new Deadline(context.clock, request.timeoutMs)
@@ -31,7 +33,7 @@ export const createTopics: Handler<typeof CreateTopics> = async (request, contex
     refused(name, new KafkaError('INVALID_REQUEST', `topic "${name}" is named more than once`)),
   )
   for (const topic of once) topics.push(await createTopic(topic, request.validateOnly, deadline, context))
-  return { throttleTimeMs: 0, topics }
+  return { throttleTimeMs: context.quotas.mutationDebtMs(context.clientId), topics }
 }
 
 function checkSize(topics: readonly Topic[]): void {
@@ -57,6 +59,8 @@ async function createTopic(
     const configs = checkTopic(topic, context)
     const assignment = assignmentOf(topic, context)
     if (validateOnly) return created(name, ZERO_UUID, assignment, configs, context)
+    const strict = context.apiVersion >= FIRST_VERSION_WITH_QUOTA_ERROR
+    context.quotas.mutate(context.clientId, assignment.length, strict)
     const image = await quorumErrors(
       () => context.metadata.createTopic({ name, assignment, configs }),
       deadline,

@@ -18,6 +18,8 @@ interface Target {
 }
 
 const FIRST_VERSION_WITH_DISABLED_ERROR = 3
+/** Older clients do not know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const FIRST_VERSION_WITH_QUOTA_ERROR = 5
 
 export const deleteTopics: Handler<typeof DeleteTopics> = async (request, context) => {
   if (!context.config.get('delete.topic.enable')) {
@@ -34,7 +36,7 @@ export const deleteTopics: Handler<typeof DeleteTopics> = async (request, contex
       distinct(targets).map((target) => deleteTopic(target, targets.length > 1, deadline, context)),
     ),
   )
-  return { throttleTimeMs: 0, responses }
+  return { throttleTimeMs: context.quotas.mutationDebtMs(context.clientId), responses }
 }
 
 function targetsOf(request: RequestOf<typeof DeleteTopics>): Target[] {
@@ -66,6 +68,8 @@ async function deleteTopic(
     checkTarget(target, repeated)
     const topic = lookup(target, context)
     if (topic === undefined) throw unknownTopic(target)
+    const strict = context.apiVersion >= FIRST_VERSION_WITH_QUOTA_ERROR
+    context.quotas.mutate(context.clientId, topic.partitions.length, strict)
     await quorumErrors(() => context.metadata.deleteTopic(topic.name, topic.id), deadline)
     context.logger.info({ topic: topic.name, topicId: topic.id, clientId: context.clientId }, 'topic deleted')
     return { name: topic.name, topicId: topic.id, errorCode: 0 }

@@ -2,15 +2,17 @@
  * The answer of each API to a request that failed as a whole: the error where the API has a place for it, which is
  * often once for every topic or partition that the request names.
  */
+import type { AlterClientQuotas } from '../protocol/apis/alter-client-quotas.ts'
 import type { AlterConfigs } from '../protocol/apis/alter-configs.ts'
+import type { AlterReplicaLogDirs } from '../protocol/apis/alter-replica-log-dirs.ts'
 import type { ApiVersions } from '../protocol/apis/api-versions.ts'
 import type { CreatePartitions } from '../protocol/apis/create-partitions.ts'
 import type { CreateTopics } from '../protocol/apis/create-topics.ts'
-import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
 import type { DeleteRecords } from '../protocol/apis/delete-records.ts'
+import type { DeleteTopics } from '../protocol/apis/delete-topics.ts'
+import type { DescribeClientQuotas } from '../protocol/apis/describe-client-quotas.ts'
 import type { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import type { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
-import type { AlterReplicaLogDirs } from '../protocol/apis/alter-replica-log-dirs.ts'
 import type { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
 import type { DescribeProducers } from '../protocol/apis/describe-producers.ts'
 import type { DescribeTopicPartitions } from '../protocol/apis/describe-topic-partitions.ts'
@@ -228,6 +230,22 @@ export const listConfigResources: Fail<typeof ListConfigResources> = (_request, 
   throttleTimeMs: 0,
   errorCode: error.code,
   configResources: [],
+})
+
+export const describeClientQuotas: Fail<typeof DescribeClientQuotas> = (_request, error) => ({
+  throttleTimeMs: 0,
+  errorCode: error.code,
+  errorMessage: errorMessage(error),
+  entries: null,
+})
+
+export const alterClientQuotas: Fail<typeof AlterClientQuotas> = (request, error) => ({
+  throttleTimeMs: 0,
+  entries: request.entries.map(({ entity }) => ({
+    errorCode: error.code,
+    errorMessage: errorMessage(error),
+    entity,
+  })),
 })
 
 export const describeCluster: Fail<typeof DescribeCluster> = (_request, error) => ({

@@ -67,6 +67,8 @@ export interface FetchRound {
   tell(target: FetchTarget, told: ToldPartition, sizeBytes: number): boolean
   /** Called last; gives the session id of the answer. */
   end(): number
+  /** Called in place of `tell` and `end` when the answer names no partition, for the client has to ask again later. */
+  putOff(): number
 }
 
 export interface FetchSessionOptions {
@@ -129,6 +131,7 @@ export class FetchSessions {
         return true
       },
       end: () => this.#create(targets, client),
+      putOff: () => NO_SESSION,
     }
   }
 
@@ -171,6 +174,7 @@ export class FetchSessions {
         moveToEnd(session.targets, withRecords)
         return session.id
       },
+      putOff: () => session.id,
     }
   }
 
@@ -258,7 +262,7 @@ function wrongEpoch(id: number, epoch: number, expected: number): KafkaError {
 }
 
 function withoutSession(targets: Targets): FetchRound {
-  return { targets: [...targets.values()], tell: () => true, end: () => NO_SESSION }
+  return { targets: [...targets.values()], tell: () => true, end: () => NO_SESSION, putOff: () => NO_SESSION }
 }
 
 function keyOf(topic: string, topicId: string, index: number): string {

@@ -46,6 +46,8 @@ export const fetch: Handler<typeof Fetch> = async (request, context) => {
     let outcomes = readAll(round.targets, reader, context, sizeOnly)
     const hasChanged = await waitForMore(round.targets, outcomes, request, reader, context)
     if (hasChanged || sizeOnly) outcomes = readAll(round.targets, reader, context)
+    const throttleTimeMs = throttleTime(outcomes, reader, context)
+    if (throttleTimeMs > 0) return { throttleTimeMs, errorCode: 0, sessionId: round.putOff(), responses: [] }
     return answer(round, outcomes, context)
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
@@ -60,8 +62,24 @@ function readerOf(request: Request, context: RequestContext): FetchReader {
   return {
     replica,
     readCommitted: readCommitted && replica === undefined,
-    maxBytes: Math.min(request.maxBytes, context.config.get('fetch.max.bytes'), room),
+    maxBytes: Math.min(
+      request.maxBytes,
+      context.config.get('fetch.max.bytes'),
+      replica === undefined ? context.quotas.maxFetchBytes(context.clientId) : Infinity,
+      room,
+    ),
   }
+}
+
+/** For how long a consumer beyond its quota has to wait for what was read; followers have none. */
+function throttleTime(
+  outcomes: readonly FetchOutcome[],
+  { replica }: FetchReader,
+  { quotas, clientId }: RequestContext,
+): number {
+  if (!quotas.active || replica !== undefined) return 0
+  const bytes = outcomes.reduce((sum, outcome) => sum + ('read' in outcome ? outcome.read.sizeBytes : 0), 0)
+  return quotas.fetched(clientId, bytes)
 }
 
 /** The follower that asks; undefined for a consumer. */

@@ -2,13 +2,15 @@
  * Every API that is served: its table, its handler, and its answer when the request fails as a whole.
  * ApiVersions, the dispatch and the labels of metrics are derived from this list.
  */
-import { AlterReplicaLogDirs } from '../protocol/apis/alter-replica-log-dirs.ts'
+import { AlterClientQuotas } from '../protocol/apis/alter-client-quotas.ts'
 import { AlterConfigs } from '../protocol/apis/alter-configs.ts'
+import { AlterReplicaLogDirs } from '../protocol/apis/alter-replica-log-dirs.ts'
 import { ApiVersions } from '../protocol/apis/api-versions.ts'
 import { CreatePartitions } from '../protocol/apis/create-partitions.ts'
 import { CreateTopics } from '../protocol/apis/create-topics.ts'
-import { DeleteTopics } from '../protocol/apis/delete-topics.ts'
 import { DeleteRecords } from '../protocol/apis/delete-records.ts'
+import { DeleteTopics } from '../protocol/apis/delete-topics.ts'
+import { DescribeClientQuotas } from '../protocol/apis/describe-client-quotas.ts'
 import { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
 import { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
@@ -31,14 +33,16 @@ import { Produce } from '../protocol/apis/produce.ts'
 import { SyncGroup } from '../protocol/apis/sync-group.ts'
 import type { KafkaError } from '../protocol/errors.ts'
 import type { AnyApi, RequestOf, ResponseOf } from '../protocol/schema.ts'
-import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts'
+import { alterClientQuotas } from './alter-client-quotas.ts'
 import { alterConfigs } from './alter-configs.ts'
+import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts'
 import { apiVersions } from './api-versions.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
-import { deleteTopics } from './delete-topics.ts'
 import { deleteRecords } from './delete-records.ts'
+import { deleteTopics } from './delete-topics.ts'
+import { describeClientQuotas } from './describe-client-quotas.ts'
 import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs } from './describe-configs.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
@@ -117,6 +121,8 @@ const routes: readonly Route[] = [
   handle(IncrementalAlterConfigs, incrementalAlterConfigs, fail.incrementalAlterConfigs),
   handle(ListConfigResources, listConfigResources, fail.listConfigResources),
   handle(CreatePartitions, createPartitions, fail.createPartitions),
+  handle(DescribeClientQuotas, describeClientQuotas, fail.describeClientQuotas),
+  handle(AlterClientQuotas, alterClientQuotas, fail.alterClientQuotas),
   handle(DescribeCluster, describeCluster, fail.describeCluster),
   handle(AlterReplicaLogDirs, alterReplicaLogDirs, fail.alterReplicaLogDirs),
   handle(DescribeLogDirs, describeLogDirs, fail.describeLogDirs),

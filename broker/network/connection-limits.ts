@@ -4,7 +4,7 @@ import type { ConnectionLimits } from './connections.ts'
 
 const DEFAULT_REQUEST_BYTES = 256 * 1024 * 1024
 
-export function connectionLimits(config: Config): ConnectionLimits {
+export function connectionLimits(config: Config): Omit<ConnectionLimits, 'rateOfAddress'> {
   let overridesText = ''
   let overrides: ReadonlyMap<string, number> = new Map()
   return {

@@ -26,6 +26,8 @@ export interface ConnectionInfo {
   readonly lend: (sizeBytes: number) => Buffer
   /** Bytes that an answer may have, as things stand with answers that clients leave unread. */
   readonly answerRoom: () => number
+  /** Has nothing more read for this long, once what is in process is answered (KIP-219). */
+  readonly mute: (quietMs: number) => void
 }
 
 /**
@@ -93,6 +95,9 @@ export class Connection {
   /** An answer waits for the client to read it. */
   #sending = false
   #closing = false
+  /** The client has to keep quiet until then. */
+  #mutedUntilMs = 0
+  #cancelUnmute: () => void = () => {}
   #lastActiveMs: number
   #cancelIdleCheck: () => void = () => {}
   /** Of the pool, for the answer that is being made. */
@@ -114,6 +119,7 @@ export class Connection {
       signal: this.#gone.signal,
       lend: (sizeBytes) => this.#lend(sizeBytes),
       answerRoom: () => options.memory.answerRoom,
+      mute: (quietMs) => this.#mute(quietMs),
     }
     this.#lastActiveMs = options.clock.monotonicMs()
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
@@ -144,6 +150,7 @@ export class Connection {
   #onClose(): void {
     this.#closing = true
     this.#cancelIdleCheck()
+    this.#cancelUnmute()
     this.#waiting = []
     this.#account.close()
     this.#gone.abort(new Error('the connection is closed'))
@@ -166,7 +173,7 @@ export class Connection {
   /** Has what waits served as far as may be in process now; reads on when nothing waits any more. */
   #serveWaiting(): void {
     const { serve, overlaps = neverOverlaps } = this.#options
-    while (this.#waiting.length > 0 && !this.#closing) {
+    while (this.#waiting.length > 0 && !this.#closing && !this.#isMuted) {
       const frame = this.#waiting[0]!
       const mayOverlap = overlaps(frame)
       if (this.#inProcess.length > 0 && !(mayOverlap && this.#hasRoomFor(frame))) break
@@ -177,7 +184,7 @@ export class Connection {
       if (this.#inProcess.length > 0) answer.catch(() => {})
       this.#inProcess.push({ overlaps: mayOverlap, sizeBytes: frame.length, answer })
     }
-    if (this.#waiting.length > 0) {
+    if (this.#waiting.length > 0 || this.#isMuted) {
       this.#account.pause()
       this.#socket.pause()
     } else if (!this.#closing) {
@@ -251,8 +258,28 @@ export class Connection {
     for (const buffer of lent) this.#options.buffers.give(buffer)
   }
 
+  get #isMuted(): boolean {
+    return this.#mutedUntilMs > 0
+  }
+
+  #mute(quietMs: number): void {
+    if (this.#closing) return
+    const { clock } = this.#options
+    const untilMs = clock.monotonicMs() + quietMs
+    if (untilMs <= this.#mutedUntilMs) return
+    this.#cancelUnmute()
+    this.#mutedUntilMs = untilMs
+    this.#account.pause()
+    this.#socket.pause()
+    this.#cancelUnmute = clock.after(quietMs, () => {
+      this.#mutedUntilMs = 0
+      this.#lastActiveMs = clock.monotonicMs()
+      if (!this.#closing) this.#serveWaiting()
+    })
+  }
+
   #readOn(): void {
-    if (this.#waiting.length === 0 && !this.#closing) this.#socket.resume()
+    if (this.#waiting.length === 0 && !this.#closing && !this.#isMuted) this.#socket.resume()
   }
 
   #evict(reason: string): void {
@@ -277,7 +304,8 @@ export class Connection {
     const { clock, maxIdleMs } = this.#options
     if (maxIdleMs < 0) return
     this.#cancelIdleCheck = clock.after(delayMs, () => {
-      const idleMs = this.#serving && !this.#sending ? 0 : clock.monotonicMs() - this.#lastActiveMs
+      const idleMs =
+        (this.#serving && !this.#sending) || this.#isMuted ? 0 : clock.monotonicMs() - this.#lastActiveMs
       if (idleMs < maxIdleMs) return this.#scheduleIdleCheck(Math.max(maxIdleMs - idleMs, 1))
       this.#logger.debug({ idleMs }, 'connection closed: idle')
       this.destroy()

@@ -1,12 +1,18 @@
 /**
  * The open connections of one broker, over all of its listeners, and the limits on them: `max.connections`,
- * `max.connections.per.ip` with its overrides, `max.connection.creation.rate`. The limits are asked for each time.
+ * `max.connections.per.ip` with its overrides, `max.connection.creation.rate`, and the quota `connection_creation_rate` of
+ * addresses. The limits are asked for each time.
  */
 import type { Clock } from '../runtime/clock.ts'
+import { AddressRates } from './address-rates.ts'
 import type { Connection } from './connection.ts'
 
 /** Which setting forbids a connection. */
-export type Refusal = 'max.connections' | 'max.connections.per.ip' | 'max.connection.creation.rate'
+export type Refusal =
+  | 'max.connections'
+  | 'max.connections.per.ip'
+  | 'max.connection.creation.rate'
+  | 'connection_creation_rate'
 
 /** What has come and gone, in bytes. */
 export interface Traffic {
@@ -21,6 +27,8 @@ export interface ConnectionLimits {
   readonly ofAddress: (address: string) => number
   /** New connections per second. */
   readonly rate: () => number
+  /** New connections of one address per second. */
+  readonly rateOfAddress: (address: string) => number
 }
 
 const SECOND_MS = 1000
@@ -34,6 +42,7 @@ export class Connections {
   readonly #open = new Map<Connection, Traffic>()
   /** Of connections that are gone. */
   readonly #gone = { bytesRead: 0, bytesWritten: 0 }
+  readonly #addressRates: AddressRates
   /** Open, or about to be, by address. */
   readonly #byAddress = new Map<string, number>()
   /** When the next connection is due at the rate; the past while fewer come. */
@@ -43,19 +52,21 @@ export class Connections {
   constructor(limits: ConnectionLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
+    this.#addressRates = new AddressRates(limits.rateOfAddress, clock)
   }
 
   get size(): number {
     return this.#open.size
   }
 
-  /** Which limit forbids one more connection of this address. */
+  /** Which limit forbids one more connection of this address, that is being made. */
   refusal(address: string): Refusal | undefined {
     if (this.#open.size >= this.#limits.all()) return 'max.connections'
     const ofAddress = this.#byAddress.get(address) ?? 0
     if (ofAddress >= this.#limits.ofAddress(address)) return 'max.connections.per.ip'
     const waitMs = this.#nextDueMs - this.#clock.monotonicMs()
-    return waitMs > MAX_DELAY_MS ? 'max.connection.creation.rate' : undefined
+    if (waitMs > MAX_DELAY_MS) return 'max.connection.creation.rate'
+    return this.#addressRates.admits(address) ? undefined : 'connection_creation_rate'
   }
 
   /** Takes a new connection's turn; how long it must wait. A second's worth of them may come at once. */

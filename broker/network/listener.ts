@@ -25,6 +25,11 @@ export interface ListenerOptions {
   readonly logger: Logger
 }
 
+/** For how long an address that connects too fast learns nothing of its refusal. */
+const REFUSED_AFTER_MS = 1000
+/** Refused connections that may wait for it. */
+const MAX_WAITING = 1000
+
 export class Listener {
   readonly #options: ListenerOptions
   readonly #server: NetworkServer
@@ -95,10 +100,20 @@ export class Listener {
   /** Logs the first of a row only: whoever is refused tries again at once. */
   #refuse(socket: AcceptedSocket, clientHost: string, limit: Refusal): void {
     const { connections, logger } = this.#options
-    socket.destroy()
+    if (limit === 'connection_creation_rate') this.#letWait(socket)
+    else socket.destroy()
     if (this.#refusing) return
     this.#refusing = true
     logger.warn({ client: clientHost, connections: connections.size, limit }, 'connections refused')
+  }
+
+  /** Whoever connects too fast would do so again at once. */
+  #letWait(socket: Socket): void {
+    if (this.#delayed.size >= MAX_WAITING) return void socket.destroy()
+    this.#delayed.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.once('close', () => this.#delayed.delete(socket))
+    this.#options.clock.after(REFUSED_AFTER_MS, () => socket.destroy())
   }
 
   /** Accepts no more; open connections are `Connections`' business. */

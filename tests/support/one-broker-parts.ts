@@ -11,6 +11,7 @@ import type { RequestContext } from '../../broker/handlers/context.ts'
 import type { DepartedBrokers } from '../../broker/handlers/departed-brokers.ts'
 import { FetchSessions } from '../../broker/handlers/fetch-sessions.ts'
 import type { ProducerIds } from '../../broker/handlers/producer-ids.ts'
+import { Quotas } from '../../broker/handlers/quotas.ts'
 import { TopicCreator } from '../../broker/handlers/topic-creator.ts'
 import { ClusterMetadata } from '../../broker/metadata/cluster-metadata.ts'
 import { followDynamicSettings } from '../../broker/metadata/follow-settings.ts'
@@ -94,6 +95,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
   replicas.start()
   const topics = new TopicCreator({ config, metadata, logger: silentLogger, random: () => 0 })
   const fetchSessions = new FetchSessions({ config, clock: systemClock, random: Math.random })
+  const quotas = new Quotas({ config, metadata, clock: systemClock })
   const gone = new AbortController()
 
   return {
@@ -125,6 +127,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
         metadata,
         replicas,
         topics,
+        quotas,
         fetchSessions,
         // The handlers under test have nothing to do with these.
         departed: {} as DepartedBrokers,

@@ -73,6 +73,31 @@ function connect(
 const echo: Serve = (frame) => Promise.resolve([Buffer.from(`<${frame.toString()}>`)])
 
 describe('a connection', () => {
+  test('that is muted answers at once, and serves nothing more until its time is over', async () => {
+    const served: string[] = []
+    const scene = connect(
+      (frame, connection) => {
+        const text = frame.toString()
+        served.push(text)
+        if (text === 'a') connection.mute(5000)
+        return echo(frame, connection)
+      },
+      { maxIdleMs: 1000 },
+    )
+    scene.sendTogether(['a', 'b'])
+    await waitUntil(() => scene.received() === '<a>', 'the first is answered')
+    scene.send('c')
+    scene.clock.advance(4999)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(served).toEqual(['a'])
+    // Who has to keep quiet is not idle.
+    expect(scene.closed()).toBe(false)
+    scene.clock.advance(1)
+    await waitUntil(() => scene.received() === '<a><b><c>', 'the others are answered')
+    scene.hangUp()
+    await waitUntil(scene.closed, 'it is closed')
+  })
+
   test('has one request in process at a time, and answers in order', async () => {
     const waiting: (() => void)[] = []
     const served: string[] = []

@@ -12,7 +12,7 @@ import { waitUntil } from '../../support/wait-until.ts'
 
 function limited(limits: Partial<ConnectionLimits>): Connections {
   return new Connections(
-    { all: () => 10, ofAddress: () => 10, rate: () => 1_000_000, ...limits },
+    { all: () => 10, ofAddress: () => 10, rate: () => 1_000_000, rateOfAddress: () => Infinity, ...limits },
     systemClock,
   )
 }
@@ -103,7 +103,10 @@ describe('a listener', () => {
 
   test('lets connections wait that come faster than they may, and refuses what would wait long', async () => {
     const clock = new ManualClock()
-    const connections = new Connections({ all: () => 100, ofAddress: () => 100, rate: () => 2 }, clock)
+    const connections = new Connections(
+      { all: () => 100, ofAddress: () => 100, rate: () => 2, rateOfAddress: () => Infinity },
+      clock,
+    )
     const waits = Array.from({ length: 23 }, () => connections.turnMs())
     expect(waits.slice(0, 6)).toEqual([0, 0, 0, 500, 1000, 1500])
     expect(waits.at(-1)).toBe(10_000)
