@@ -41,7 +41,8 @@ describe('client quotas', () => {
     ])
   }
 
-  const names = async (...args: Parameters<typeof find>) => (await find(...args)).map(([name]) => name)
+  const names = async (...args: Parameters<typeof find>) =>
+    (await find(...args)).map(([name]) => String(name))
   const ok = ['NONE', null]
 
   test('are set, changed and removed one by one', async () => {

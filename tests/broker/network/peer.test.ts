@@ -11,8 +11,9 @@ import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { Metrics } from '../../../broker/runtime/metrics.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 
-/** ApiVersions needs no part of the broker. */
-const dispatch = createDispatch({ clock: systemClock, logger: silentLogger } as BrokerParts, new Metrics())
+/** ApiVersions needs no part of the broker but these. */
+const parts = { clock: systemClock, logger: silentLogger, quotas: { active: false } } as BrokerParts
+const dispatch = createDispatch(parts, new Metrics())
 
 interface Other {
   readonly port: number
