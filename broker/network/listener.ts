@@ -108,7 +108,7 @@ export class Listener {
   }
 
   /** Whoever connects too fast would do so again at once. */
-  #letWait(socket: Socket): void {
+  #letWait(socket: AcceptedSocket): void {
     if (this.#delayed.size >= MAX_WAITING) return void socket.destroy()
     this.#delayed.add(socket)
     socket.on('error', () => socket.destroy())
