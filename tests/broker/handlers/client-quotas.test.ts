@@ -35,14 +35,13 @@ describe('client quotas', () => {
       strict,
     }
     const answer = await describeClientQuotas(request, broker.context(1))
-    return answer!.entries!.map(({ entity, values }) => [
+    return answer!.entries!.map(({ entity, values }): [string, Record<string, number>] => [
       entity.map(({ entityType, entityName }) => `${entityType}=${entityName ?? '<default>'}`).join(' '),
       Object.fromEntries(values.map(({ key, value }) => [key, value])),
     ])
   }
 
-  const names = async (...args: Parameters<typeof find>) =>
-    (await find(...args)).map(([name]) => String(name))
+  const names = async (...args: Parameters<typeof find>) => (await find(...args)).map(([name]) => name)
   const ok = ['NONE', null]
 
   test('are set, changed and removed one by one', async () => {
