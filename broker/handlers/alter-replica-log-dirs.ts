@@ -5,6 +5,7 @@
  */
 import type { AlterReplicaLogDirs } from '../protocol/apis/alter-replica-log-dirs.ts'
 import type { ResponseOf } from '../protocol/schema.ts'
+import { partitionDirectoryName } from '../storage/file-names.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { answerPartition } from './each-partition.ts'
 
@@ -22,8 +23,10 @@ export const alterReplicaLogDirs: Handler<typeof AlterReplicaLogDirs> = async (r
       partitions.map((partition): Order => ({ topic: name, partition, path })),
     ),
   )
+  // Of several directories for one replica the last counts.
+  const last = new Map(orders.map((order) => [partitionDirectoryName(order.topic, order.partition), order]))
   const results = await Promise.all(
-    [...Map.groupBy(orders, ({ topic }) => topic)].map(async ([topicName, ofTopic]) => ({
+    [...Map.groupBy(last.values(), ({ topic }) => topic)].map(async ([topicName, ofTopic]) => ({
       topicName,
       partitions: await Promise.all(ofTopic.map((order) => carryOut(order, context))),
     })),

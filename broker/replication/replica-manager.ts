@@ -98,6 +98,7 @@ export class ReplicaManager {
     this.#moves = new ReplicaMoves({
       logs: logs.moves,
       partition: (topic, index) => this.partition(topic, index),
+      isKnown: (topic, index) => metadata.image.topics.get(topic)?.partitions[index] !== undefined,
       mustBeServed: (topic, index) => this.#mustBeServed(topic, index),
       undisturbed: (topic, index, action) => this.#undisturbed(topic, index, action),
       clock,

@@ -24,6 +24,8 @@ const MAX_QUEUED_ORDERS = 10_000
 export interface ReplicaMovesOptions {
   readonly logs: LogMoves
   readonly partition: (topic: string, index: number) => Partition | undefined
+  /** Whether the cluster has the partition. */
+  readonly isKnown: (topic: string, index: number) => boolean
   /** Throws KAFKA_STORAGE_ERROR for a replica whose log directory is offline. */
   readonly mustBeServed: (topic: string, index: number) => void
   /** Runs `action` while no role of the partition changes. */
@@ -47,7 +49,7 @@ export class ReplicaMoves {
   /**
    * Begins to move a replica to the log directory `path`, instead of wherever it was being moved; the present one ends
    * a move. One that is not here yet is made there later. Rejects with INVALID_TOPIC_EXCEPTION, LOG_DIR_NOT_FOUND,
-   * KAFKA_STORAGE_ERROR or REPLICA_NOT_AVAILABLE.
+   * KAFKA_STORAGE_ERROR, REPLICA_NOT_AVAILABLE or UNKNOWN_TOPIC_OR_PARTITION.
    */
   order(topic: string, index: number, path: string): Promise<void> {
     return this.#orders.run(async () => {
@@ -65,6 +67,9 @@ export class ReplicaMoves {
       if (future !== undefined) await logs.dropFuture(topic, index)
       const partition = this.#o.partition(topic, index)
       if (partition === undefined) {
+        if (!this.#o.isKnown(topic, index)) {
+          throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `the cluster has no partition ${topic}-${index}`)
+        }
         logs.prefer(topic, index, path)
         throw new KafkaError('REPLICA_NOT_AVAILABLE', `${topic}-${index} has no replica here yet`)
       }

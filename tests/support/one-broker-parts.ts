@@ -15,6 +15,7 @@ import { Quotas } from '../../broker/handlers/quotas.ts'
 import { TopicCreator } from '../../broker/handlers/topic-creator.ts'
 import { ClusterMetadata } from '../../broker/metadata/cluster-metadata.ts'
 import { followDynamicSettings } from '../../broker/metadata/follow-settings.ts'
+import { Controller } from '../../broker/metadata/controller.ts'
 import type { TopicImage } from '../../broker/metadata/image.ts'
 import { openStore } from '../../broker/metadata/open-store.ts'
 import type { Partition } from '../../broker/replication/partition.ts'
@@ -35,6 +36,8 @@ export interface PartsOptions {
   readonly directory?: string
   /** Name of the metadata file in the directory. */
   readonly metadataFile?: string
+  /** Elects leaders: without it nobody leads what was led before a restart. */
+  readonly withController?: boolean
   /** Of the logs; the real ones unless given. */
   readonly files?: Files
 }
@@ -93,6 +96,8 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
   const identity = { id: BROKER_ID, endpoints: [endpoint], rack: null, offlineReplicas }
   const registration = await metadata.register(identity, 6000)
   replicas.start()
+  const controller = new Controller({ brokerId: BROKER_ID, metadata, config, ...common })
+  if (options.withController === true) controller.start()
   const topics = new TopicCreator({ config, metadata, logger: silentLogger, random: () => 0 })
   const fetchSessions = new FetchSessions({ config, clock: systemClock, random: Math.random })
   const quotas = new Quotas({ config, metadata, clock: systemClock })
@@ -146,6 +151,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
     },
     async close() {
       gone.abort()
+      await controller.close()
       await replicas.close()
       await logs.close()
       await registration.close()

@@ -16,7 +16,7 @@ let files: FaultyFiles
 let parts: OneBrokerParts
 
 const open = (folder = directory): Promise<OneBrokerParts> =>
-  openParts({ directory: folder, files, settings: { 'log.dirs': dirs.join(',') } })
+  openParts({ directory: folder, files, withController: true, settings: { 'log.dirs': dirs.join(',') } })
 
 beforeEach(async () => {
   directory = mkdtempSync(path.join(os.tmpdir(), 'move-'))
@@ -215,14 +215,36 @@ describe('refuses', () => {
     expect(await alter(otherDir(), 'x'.repeat(220))).toBe('INVALID_TOPIC_EXCEPTION')
   })
 
-  test('a replica that is not here, and makes it in that directory later', async () => {
-    for (const [index, dir] of [dirs[1], dirs[1], dirs[1]].entries()) {
-      const topic = `later-${index}`
-      expect(await alter(dir, topic)).toBe('REPLICA_NOT_AVAILABLE')
-      await parts.createTopic(topic)
-      expect(dirOf(topic)).toBe(dir)
-    }
+  test('a partition that the cluster does not have', async () => {
+    expect(await alter(otherDir(), 'unknown')).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+    expect(await alter(otherDir(), 'orders', 7)).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+    expect(await alter(otherDir(), 'orders', -1)).toBe('UNKNOWN_TOPIC_OR_PARTITION')
   })
+})
+
+test('a replica that is not here yet is made in the directory that was named for it', async () => {
+  for (const index of [0, 1, 2]) {
+    parts.logs.moves.prefer(`later-${index}`, 0, dirs[1])
+    await parts.createTopic(`later-${index}`)
+    expect(dirOf(`later-${index}`)).toBe(dirs[1])
+  }
+})
+
+test('of two directories for one replica the last counts', async () => {
+  const [from, to] = [dirOf(), otherDir()]
+  const topics = [{ name: 'orders', partitions: [0] }]
+  const request = {
+    dirs: [
+      { path: to, topics },
+      { path: from, topics },
+    ],
+  }
+  const response = await alterReplicaLogDirs(request, parts.context(2))
+  expect(response!.results).toEqual([
+    { topicName: 'orders', partitions: [{ partitionIndex: 0, errorCode: 0 }] },
+  ])
+  expect(parts.logs.moves.future('orders', 0)).toBeUndefined()
+  expect(dirOf()).toBe(from)
 })
 
 test('a copy whose directory fails is given up, and the log goes on', async () => {

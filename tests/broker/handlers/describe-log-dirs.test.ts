@@ -15,7 +15,7 @@ let files: FaultyFiles
 let parts: OneBrokerParts
 
 const open = (): Promise<OneBrokerParts> =>
-  openParts({ directory, files, settings: { 'log.dirs': dirs.join(',') } })
+  openParts({ directory, files, withController: true, settings: { 'log.dirs': dirs.join(',') } })
 
 beforeEach(async () => {
   directory = mkdtempSync(path.join(os.tmpdir(), 'log-dirs-'))
