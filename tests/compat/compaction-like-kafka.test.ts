@@ -26,7 +26,7 @@ import { waitUntil } from '../support/wait-until.ts'
 const TOPIC = 'compacted'
 const NAME = `${TOPIC}-0`
 const KEYS = 12
-const SENDS = 120
+const SENDS = 80
 /** No share of dirty bytes is larger. */
 const NEVER = '1'
 const CONFIGS = {

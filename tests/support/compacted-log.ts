@@ -7,7 +7,7 @@ import { silentLogger, type Logger } from '../../broker/runtime/logger.ts'
 import { LogCleaner } from '../../broker/storage/cleaner/log-cleaner.ts'
 import type { LogManager } from '../../broker/storage/log-manager.ts'
 import type { PartitionLog } from '../../broker/storage/partition-log.ts'
-import { loadConfig } from '../../broker/config/config.ts'
+import { type Config, loadConfig } from '../../broker/config/config.ts'
 import type { Files } from '../../broker/storage/files.ts'
 import { CrashingFiles } from './crashing-files.ts'
 import { openLogs, TOPIC_ID } from './log-scene.ts'
@@ -52,7 +52,7 @@ export class CompactedLog {
   readonly clock = new HurryingClock()
   readonly files: Files
   readonly #settings: Record<string, string>
-  readonly #brokerSettings: Record<string, string>
+  readonly config: Config
   readonly #logger: Logger
   manager!: LogManager
   cleaner!: LogCleaner
@@ -67,17 +67,12 @@ export class CompactedLog {
   ) {
     this.files = o.files ?? new CrashingFiles()
     this.#settings = { ...SMALL_SEGMENTS, ...o.settings }
-    this.#brokerSettings = o.broker ?? {}
+    this.config = loadConfig({ 'node.id': '1', 'quorum.connect': 'embedded:/unused', ...o.broker })
     this.#logger = o.logger ?? silentLogger
   }
 
   async open(): Promise<this> {
-    const config = loadConfig({
-      'node.id': '1',
-      'quorum.connect': 'embedded:/unused',
-      ...this.#brokerSettings,
-    })
-    const { clock } = this
+    const { clock, config } = this
     this.manager = await openLogs(LOG_DIRECTORY, this.files, { config, clock, logger: this.#logger })
     const topicConfig = config.topic(new Map(Object.entries(this.#settings)))
     if (this.manager.get('t', 0) === undefined) await this.manager.create('t', 0, TOPIC_ID, topicConfig)

@@ -8,7 +8,8 @@
  *   3. That is flushed and takes the place of its group.
  *
  * Everybody else runs in between: segments may be truncated or removed at any time. The compaction is aborted then; what
- * took its place stays, the rest is as it was. Batches beyond the end of the dirty part are copied as they are.
+ * took its place stays, the rest is as it was. Batches beyond the end of the dirty part are copied as they are. The last
+ * batch of a group keeps its header when it loses its records, so that no segment ends before the next one begins.
  */
 import type { BatchView } from '../../protocol/record-batch.ts'
 import type { PartitionLog } from '../partition-log.ts'
@@ -66,6 +67,8 @@ class CleaningPass {
   readonly #rules: FilterRules
   readonly #transactions: CleanedTransactions
   #writer: CleanedWriter | undefined
+  /** Where the segment after the group begins. */
+  #groupEndOffset = -1
 
   constructor(job: CompactionJob, options: CompactionOptions, map: OffsetMap, segments: readonly Segment[]) {
     this.#job = job
@@ -110,6 +113,7 @@ class CleaningPass {
     const { bufferBytes } = this.#options
     const writer = new CleanedWriter({ segment: cleaned, limits: job.log.limits, bufferBytes })
     this.#writer = writer
+    this.#groupEndOffset = job.endOf(group.at(-1)!)
     const lastOfProducers = lastBatches(job)
     for (const segment of group) {
       await job.walk(segment, 0, (batch) => this.#cleanBatch(batch, lastOfProducers, writer))
@@ -138,8 +142,9 @@ class CleaningPass {
       job.recordsKept += batch.recordCount
       return batch.bytes
     }
-    const isLast = batch.lastOffset + 1 === job.range.firstUncleanableOffset
-    const keepsHeader = isLast || isLastOfProducer(batch, lastOfProducers)
+    // Segments go on to meet: where one ends before the next begins, recovery would take it for a loss.
+    const isLastOfGroup = batch.lastOffset + 1 === this.#groupEndOffset
+    const keepsHeader = isLastOfGroup || isLastOfProducer(batch, lastOfProducers)
     const { bytes, recordsRead, recordsKept } = filterBatch(batch, { isNeedless, keepsHeader }, this.#rules)
     job.recordsRead += recordsRead
     job.recordsKept += recordsKept

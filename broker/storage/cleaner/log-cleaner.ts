@@ -3,8 +3,8 @@
  * `min.cleanable.dirty.ratio`, or records older than `max.compaction.lag.ms`; then rests for `log.cleaner.backoff.ms`
  * when there was none. Between compactions it removes what compacted logs need not keep.
  *
- * A log that cannot be compacted (it is damaged, say) is set aside until the next start; the others go on. One that
- * was truncated, deleted or moved meanwhile simply has its turn again.
+ * A log that cannot be compacted (it is damaged, say) is set aside until the next start, or until a setting of the
+ * cleaner changes; the others go on. One that was truncated, deleted or moved meanwhile simply has its turn again.
  */
 import type { Config } from '../../config/config.ts'
 import { KafkaError } from '../../protocol/errors.ts'
@@ -51,12 +51,17 @@ export class LogCleaner {
   readonly #logger: Logger
   readonly #stop = new AbortController()
   readonly #setAside = new Set<PartitionLog>()
+  readonly #unsubscribe: () => void
   #maxDirtyRatio = 0
   #running: Promise<void> = Promise.resolve()
 
   constructor(options: LogCleanerOptions) {
     this.#o = options
     this.#logger = options.logger.child({ part: 'storage' })
+    // More memory for keys, say, may be what a log that was set aside wants.
+    this.#unsubscribe = options.config.onChange((keys) => {
+      if ([...keys].some((key) => key.startsWith('log.cleaner.'))) this.#setAside.clear()
+    })
   }
 
   /** Logs that cannot be compacted. */
@@ -207,15 +212,13 @@ export class LogCleaner {
       log.failure(error)
     } else {
       this.#setAside.add(log)
-      this.#logger.error(
-        { ...place, reason, err: error },
-        'log cannot be compacted, set aside until the next start',
-      )
+      this.#logger.error({ ...place, reason, err: error }, 'log cannot be compacted, set aside')
     }
   }
 
   /** Breaks off what is under way, and begins nothing more. */
   async close(): Promise<void> {
+    this.#unsubscribe()
     this.#stop.abort()
     await this.#running
   }

@@ -158,15 +158,72 @@ test('a batch with more keys than the map has room for sets the log aside, and i
   ])
   expect(scene.cleaner.uncleanableLogs).toBe(1)
   expect(lastValues(scene.log)).toEqual(before)
+
+  // Once there is more memory it is tried again.
+  const cluster = new Map([['log.cleaner.io.buffer.load.factor', '0.9']])
+  scene.config.applyDynamic({ cluster, broker: new Map() }, () => {})
+  expect(await scene.compact()).toBe(1)
+  expect(lastValues(scene.log)).toEqual(before)
 })
 
-test('a reader passes over a stretch of segments of which nothing is left', async () => {
+test('segments go on to meet, and each says where it ends, whatever is left of it', async () => {
   for (let index = 0; index < 60; index++) await write('a=1')
   await scene.compact()
-  for (let offset = 0; offset < scene.log.logEndOffset; offset++) {
-    const { records } = scene.log.read(offset, 1, { upTo: scene.log.logEndOffset, minOneBatch: true })
-    expect(records.length).toBeGreaterThan(0)
+  const segments = scene.log.segments()
+  for (const [index, segment] of segments.slice(0, -1).entries()) {
+    expect(segment.endOffset).toBe(segments[index + 1]!.baseOffset)
   }
+  expect(batchesOf(scene.log).filter(({ recordCount }) => recordCount === 0).length).toBeGreaterThan(5)
+})
+
+test('a log that lost its checkpoints after it was compacted is still whole', async () => {
+  for (let index = 0; index < 60; index++) await write(`k${index % 4}=${index}`)
+  await scene.compact()
+  const before = lastValues(scene.log)
+  await scene.close()
+  for (const { name } of scene.files.list('/logs')) {
+    if (/checkpoint|cleanshutdown/.test(name)) scene.files.remove(`/logs/${name}`)
+  }
+  await scene.open()
+  expect(scene.log.logEndOffset).toBe(60)
+  expect(lastValues(scene.log)).toEqual(before)
+})
+
+test("a reader passes over segments of which Apache Kafka's compaction has left nothing", async () => {
+  for (let index = 0; index < 60; index++) await write('a=1')
+  await scene.log.flush()
+  for (const segment of scene.log.segments().slice(0, -1)) {
+    await scene.log.replaceSegments([segment], [scene.log.newCleanedSegment(segment.baseOffset)])
+  }
+  const { baseOffset } = scene.log.segments().at(-1)!
+  for (let offset = 0; offset < baseOffset; offset++) {
+    const { records } = scene.log.read(offset, 1, { upTo: scene.log.logEndOffset, minOneBatch: true })
+    expect(Number(records.readBigInt64BE(0))).toBe(baseOffset)
+  }
+})
+
+test('a follower that begins anew copies what is left, and its log goes on like that of the leader', async () => {
+  for (let index = 0; index < 60; index++) await write(`k${index % 3}=${index}`)
+  await scene.compact()
+  await write('after=1')
+  const follower = await new CompactedLog().open()
+  while (follower.log.logEndOffset < scene.log.logEndOffset) {
+    const { records } = scene.log.read(follower.log.logEndOffset, 200, {
+      upTo: scene.log.logEndOffset,
+      minOneBatch: true,
+    })
+    await follower.log.appendAsFollower(Buffer.from(records))
+  }
+  expect(batchesOf(follower.log).map(({ bytes }) => bytes)).toEqual(
+    batchesOf(scene.log).map(({ bytes }) => bytes),
+  )
+  follower.log.updateHighWatermark(follower.log.logEndOffset)
+  await follower.log.flush()
+  await follower.compact()
+  await follower.close()
+  await follower.open()
+  expect(lastValues(follower.log)).toEqual(lastValues(scene.log))
+  await follower.close()
 })
 
 test('what was compacted is known after a restart, and not what was truncated since', async () => {
