@@ -27,6 +27,7 @@ type Response = ResponseOf<typeof Fetch>
 type TopicResponse = Response['responses'][number]
 type PartitionResponse = TopicResponse['partitions'][number]
 
+const FIRST_VERSION_WITH_STORAGE_ERROR = 6
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const FIRST_VERSION_WITH_LEADER_HINTS = 16
 const NO_RECORDS = Buffer.alloc(0)
@@ -45,7 +46,10 @@ export const fetch: Handler<typeof Fetch> = async (request, context) => {
     const sizeOnly = request.minBytes > 1 && request.maxWaitMs > 0
     let outcomes = readAll(round.targets, reader, context, sizeOnly)
     const hasChanged = await waitForMore(round.targets, outcomes, request, reader, context)
-    if (hasChanged || sizeOnly) outcomes = readAll(round.targets, reader, context)
+    if (hasChanged || sizeOnly) {
+      const maxBytes = maxBytesOf(request, reader.replica, context)
+      outcomes = readAll(round.targets, { ...reader, maxBytes }, context)
+    }
     const throttleTimeMs = throttleTime(outcomes, reader, context)
     if (throttleTimeMs > 0) return { throttleTimeMs, errorCode: 0, sessionId: round.putOff(), responses: [] }
     return answer(round, outcomes, context)
@@ -58,17 +62,21 @@ export const fetch: Handler<typeof Fetch> = async (request, context) => {
 function readerOf(request: Request, context: RequestContext): FetchReader {
   const readCommitted = isReadCommitted(request.isolationLevel)
   const replica = fetchingReplica(request)
-  const room = replica === undefined ? context.answerRoom() : Infinity
   return {
     replica,
     readCommitted: readCommitted && replica === undefined,
-    maxBytes: Math.min(
-      request.maxBytes,
-      context.config.get('fetch.max.bytes'),
-      replica === undefined ? context.quotas.maxFetchBytes(context.clientId) : Infinity,
-      room,
-    ),
+    maxBytes: maxBytesOf(request, replica, context),
   }
+}
+
+/** Consumers are held to their quotas, and to what room there is beside the answers that clients leave unread. */
+function maxBytesOf(
+  request: Request,
+  replica: FetchingReplica | undefined,
+  { config, quotas, clientId, answerRoom }: RequestContext,
+): number {
+  const limit = Math.min(request.maxBytes, config.get('fetch.max.bytes'))
+  return replica === undefined ? Math.min(limit, quotas.maxFetchBytes(clientId), answerRoom()) : limit
 }
 
 /** For how long a consumer beyond its quota has to wait for what was read; followers have none. */
@@ -122,7 +130,7 @@ function answerPartition(
   if ('read' in outcome) return found(asked.partition, outcome.read)
   const hint = hintOf(outcome, asked.partition, context)
   if (hint !== undefined) leaderIds.push(hint.leaderId)
-  return refused(asked.partition, outcome.error, hint)
+  return refused(asked.partition, asKnownTo(context.apiVersion, outcome.error), hint)
 }
 
 function hintOf(
@@ -147,6 +155,11 @@ function found(partitionIndex: number, read: FetchedRecords): PartitionResponse 
     abortedTransactions,
     records,
   }
+}
+
+function asKnownTo(apiVersion: number, error: KafkaError): KafkaError {
+  const isKnown = apiVersion >= FIRST_VERSION_WITH_STORAGE_ERROR || error.error !== 'KAFKA_STORAGE_ERROR'
+  return isKnown ? error : new KafkaError('NOT_LEADER_OR_FOLLOWER', error.detail)
 }
 
 /** Apache Kafka has an empty list of transactions beside topics and partitions that it does not know. */

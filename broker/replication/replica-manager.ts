@@ -169,14 +169,17 @@ export class ReplicaManager {
     }
     this.#mustBeServed(topic, index)
     if (partition === undefined || !partition.isLeader) {
-      const leader = state.leader === -1 ? 'no broker' : `broker ${state.leader}`
-      throw new KafkaError(
-        'NOT_LEADER_OR_FOLLOWER',
-        `${leader} leads ${topic}-${index}, broker ${this.#options.brokerId} does not`,
-      )
+      throw new KafkaError('NOT_LEADER_OR_FOLLOWER', this.#describeLeader(`${topic}-${index}`, state.leader))
     }
     partition.checkEpoch(currentLeaderEpoch)
     return partition
+  }
+
+  #describeLeader(partition: string, leader: number): string {
+    const { brokerId } = this.#options
+    if (leader === brokerId)
+      return `broker ${brokerId} is only just taking over the leadership of ${partition}`
+    return `${leader === -1 ? 'no broker' : `broker ${leader}`} leads ${partition}, broker ${brokerId} does not`
   }
 
   /** Calls `listener` after each change of this broker's role for a partition; the result unsubscribes it. */

@@ -1,8 +1,9 @@
 import { fetch } from '../../../broker/handlers/fetch.ts'
 import type { RequestContext } from '../../../broker/handlers/context.ts'
 import type { Fetch } from '../../../broker/protocol/apis/fetch.ts'
-import { errorName } from '../../../broker/protocol/errors.ts'
+import { errorName, KafkaError } from '../../../broker/protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../broker/protocol/schema.ts'
+import type { ReplicaManager } from '../../../broker/replication/replica-manager.ts'
 import { batchOfTexts, textsIn } from '../../support/records.ts'
 import { marker, producerBatch } from '../../support/transactions.ts'
 import { useBroker } from '../../support/use-broker.ts'
@@ -103,6 +104,13 @@ describe('limits', () => {
     expect(errorsOf(response)).toEqual(['NONE', 'NONE'])
   })
 
+  test('while clients leave their answers unread, they get a batch at a time', async () => {
+    await append(['a'])
+    await append(['b'])
+    const answerRoom = (): number => 0
+    expect(texts(await ask(request([{}]), 12, { answerRoom }))).toEqual([['0:a']])
+  })
+
   test('each partition has its own', async () => {
     for (let count = 0; count < 5; count += 1) await append(['a'.repeat(100)])
     await append(['b'], 1)
@@ -186,6 +194,17 @@ test.each<[string, Asked, string]>([
   const response = await ask(request([asked]))
   expect(errorsOf(response)).toEqual([error])
   expect(partitionsOf(response)[0]).toMatchObject({ highWatermark: -1 })
+})
+
+test.each([
+  [5, 'NOT_LEADER_OR_FOLLOWER'],
+  [6, 'KAFKA_STORAGE_ERROR'],
+])('a log directory that is offline is told of in version %i as %s', async (version, error) => {
+  const leader = (): never => {
+    throw new KafkaError('KAFKA_STORAGE_ERROR', 'offline')
+  }
+  const replicas = { leader } as unknown as ReplicaManager
+  expect(errorsOf(await ask(request([{}]), version, { replicas }))).toEqual([error])
 })
 
 test('finds topics by id from v13 on', async () => {
