@@ -4,6 +4,7 @@
  * CORRUPT_MESSAGE, whatever it is. Each codec works at once, or in the background: gzip and zstd in another thread,
  * Snappy and LZ4 in portions, with other work in between.
  */
+import type { Transform } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
@@ -25,6 +26,7 @@ export const COMPRESSION_LEVELS = {
 
 /** Large enough for most batches to be decompressed in one step. */
 const CHUNK_BYTES = 64 * 1024
+const COPIED_AT_ONCE_BYTES = 4 * 1024 * 1024
 /** How long Snappy and LZ4 may work before others get their turn. */
 const PORTION_MS = 5
 
@@ -36,18 +38,18 @@ interface Implementation {
 }
 
 const gzipOptions = (level: number = COMPRESSION_LEVELS.gzip.default): zlib.ZlibOptions => ({ level })
-const gunzipOptions = (maxBytes: number): zlib.ZlibOptions => ({
-  maxOutputLength: maxBytes,
-  chunkSize: CHUNK_BYTES,
-})
 const zstdOptions = (level: number = COMPRESSION_LEVELS.zstd.default): zlib.ZstdOptions => ({
   params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
 })
 
+/** Input that ends early is an error. */
+const zstdReadOptions: zlib.ZstdOptions = {
+  chunkSize: CHUNK_BYTES,
+  finishFlush: zlib.constants.ZSTD_e_end,
+}
+
 const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip)
-const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
 const zstdCompress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
-const zstdDecompress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)
 
 const IMPLEMENTATIONS: Readonly<Record<Codec, Implementation>> = {
   none: {
@@ -59,8 +61,9 @@ const IMPLEMENTATIONS: Readonly<Record<Codec, Implementation>> = {
   gzip: {
     compress: (bytes, level) => zlib.gzipSync(bytes, gzipOptions(level)),
     compressInBackground: (bytes, level) => gzip(bytes, gzipOptions(level)),
-    decompress: (bytes, maxBytes) => zlib.gunzipSync(bytes, gunzipOptions(maxBytes)),
-    decompressInBackground: (bytes, maxBytes) => gunzip(bytes, gunzipOptions(maxBytes)),
+    decompress: (bytes, maxBytes) =>
+      zlib.gunzipSync(bytes, { maxOutputLength: maxBytes, chunkSize: CHUNK_BYTES }),
+    decompressInBackground: gunzipInBackground,
   },
   snappy: {
     compress: (bytes) => atOnce(encodeSnappy(bytes)),
@@ -125,65 +128,71 @@ function asKafkaError(error: unknown, codec: Codec, maxBytes: number): KafkaErro
   return new KafkaError('CORRUPT_MESSAGE', `the ${codec} data of the batch: ${message}`)
 }
 
-/** With the option `info` Node tells where the frame that it has read ended: there may be more. */
-interface FrameRead {
-  readonly buffer: Buffer
-  readonly engine: { readonly bytesWritten: number }
+/** Node reads one frame of zstd and, with the option `info`, tells where that ended: there may be more. */
+function unzstd(bytes: Buffer, maxBytes: number): Buffer {
+  const frames: Buffer[] = []
+  let position = 0
+  let size = 0
+  do {
+    const { buffer, engine } = zlib.zstdDecompressSync(bytes.subarray(position), {
+      ...zstdReadOptions,
+      maxOutputLength: Math.max(maxBytes - size, 1),
+      info: true,
+    }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
+    frames.push(buffer)
+    size += buffer.length
+    position += engine.bytesWritten
+  } while (position < bytes.length && size <= maxBytes)
+  return frames.length === 1 ? frames[0]! : Buffer.concat(frames, size)
 }
 
-function unzstd(bytes: Buffer, maxBytes: number): Buffer {
-  const frames = new ZstdFrames(bytes, maxBytes)
-  while (frames.hasMore) {
-    frames.add(zlib.zstdDecompressSync(frames.rest, frames.options) as unknown as FrameRead)
-  }
-  return frames.concatenated()
+async function gunzipInBackground(bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  const output = new BoundedOutput(maxBytes)
+  await output.addFrom(zlib.createGunzip({ chunkSize: CHUNK_BYTES }), bytes)
+  return output.concatenated()
 }
 
 async function unzstdInBackground(bytes: Buffer, maxBytes: number): Promise<Buffer> {
-  const frames = new ZstdFrames(bytes, maxBytes)
-  while (frames.hasMore) {
-    frames.add((await zstdDecompress(frames.rest, frames.options)) as unknown as FrameRead)
-  }
-  return frames.concatenated()
+  const output = new BoundedOutput(maxBytes)
+  let position = 0
+  do {
+    const decoder = zlib.createZstdDecompress(zstdReadOptions)
+    await output.addFrom(decoder, bytes.subarray(position))
+    position += decoder.bytesWritten
+  } while (position < bytes.length)
+  return output.concatenated()
 }
 
-class ZstdFrames {
-  readonly #bytes: Buffer
+/** Gathers what a decoder makes in another thread. Large memory is never copied at once, as Node itself would. */
+class BoundedOutput {
   readonly #maxBytes: number
-  readonly #frames: Buffer[] = []
-  #position = 0
+  readonly #chunks: Buffer[] = []
   #size = 0
 
-  constructor(bytes: Buffer, maxBytes: number) {
-    this.#bytes = bytes
+  constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
   }
 
-  get hasMore(): boolean {
-    return this.#frames.length === 0 || (this.#position < this.#bytes.length && this.#size <= this.#maxBytes)
-  }
-
-  get rest(): Buffer {
-    return this.#bytes.subarray(this.#position)
-  }
-
-  get options(): zlib.ZstdOptions & { info: true } {
-    return {
-      maxOutputLength: Math.max(this.#maxBytes - this.#size, 1),
-      chunkSize: CHUNK_BYTES,
-      finishFlush: zlib.constants.ZSTD_e_end,
-      info: true,
+  async addFrom(decoder: Transform, bytes: Buffer): Promise<void> {
+    decoder.end(bytes)
+    for await (const chunk of decoder as AsyncIterable<Buffer>) {
+      this.#size += chunk.length
+      if (this.#size > this.#maxBytes) throw new OutputBoundError(this.#maxBytes)
+      this.#chunks.push(chunk)
     }
   }
 
-  add({ buffer, engine }: FrameRead): void {
-    this.#frames.push(buffer)
-    this.#size += buffer.length
-    this.#position += engine.bytesWritten
-  }
-
-  concatenated(): Buffer {
-    return this.#frames.length === 1 ? this.#frames[0]! : Buffer.concat(this.#frames, this.#size)
+  async concatenated(): Promise<Buffer> {
+    const all = Buffer.allocUnsafe(this.#size)
+    let written = 0
+    let nextPause = COPIED_AT_ONCE_BYTES
+    for (const chunk of this.#chunks) {
+      written += chunk.copy(all, written)
+      if (written < nextPause) continue
+      nextPause = written + COPIED_AT_ONCE_BYTES
+      await nextTurn()
+    }
+    return all
   }
 }
 

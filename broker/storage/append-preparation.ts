@@ -21,7 +21,7 @@ import {
 } from '../protocol/compression.ts'
 import { OutputBoundError } from '../protocol/compression/output-bound.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { type BatchView, withCodec } from '../protocol/record-batch.ts'
+import { BATCH_HEADER_BYTES, type BatchView, withCodec } from '../protocol/record-batch.ts'
 import { SerialQueue } from '../runtime/queue.ts'
 import { checkHeader, checkSize } from './append-rules.ts'
 import type { AppendOrigin } from './producer-state.ts'
@@ -175,11 +175,14 @@ class BatchWork {
   }
 
   #checked(check: RecordCheck, recompressed: Buffer | undefined): BatchView {
-    const batch =
-      recompressed === undefined ? this.#batch : withCodec(this.#batch, this.#target, recompressed)
-    if (recompressed !== undefined) checkSize(batch, 'client', this.#config)
+    const batch = recompressed === undefined ? this.#batch : this.#with(recompressed)
     if (batch.maxTimestamp !== check.maxTimestamp) batch.setMaxTimestamp(check.maxTimestamp)
     return batch
+  }
+
+  #with(recompressed: Buffer): BatchView {
+    checkSize(BATCH_HEADER_BYTES + recompressed.length, 'client', this.#config)
+    return withCodec(this.#batch, this.#target, recompressed)
   }
 }
 

@@ -31,7 +31,7 @@ const BEGINNINGS: Readonly<Partial<Record<Codec, Buffer>>> = {
  */
 export function checkHeader(records: Buffer, origin: AppendOrigin, config: TopicConfig): BatchView {
   const batch = onlyBatch(records)
-  checkSize(batch, origin, config)
+  checkSize(batch.sizeBytes, origin, config)
   if (!batch.isIntact()) {
     throw new KafkaError('CORRUPT_MESSAGE', 'the checksum of the batch does not match its content')
   }
@@ -40,8 +40,8 @@ export function checkHeader(records: Buffer, origin: AppendOrigin, config: Topic
   return batch
 }
 
-/** Throws MESSAGE_TOO_LARGE or RECORD_LIST_TOO_LARGE. */
-export function checkSize({ sizeBytes }: BatchView, origin: AppendOrigin, config: TopicConfig): void {
+/** Whether a batch of that size may be appended. Throws MESSAGE_TOO_LARGE or RECORD_LIST_TOO_LARGE. */
+export function checkSize(sizeBytes: number, origin: AppendOrigin, config: TopicConfig): void {
   const maxBytes = config.get('max.message.bytes')
   if (sizeBytes > maxBytes && origin === 'client') {
     throw new KafkaError(

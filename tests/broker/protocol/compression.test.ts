@@ -2,7 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
-import { CODECS, compress, COMPRESSION_LEVELS, decompress } from '../../../broker/protocol/compression.ts'
+import {
+  CODECS,
+  compress,
+  compressInBackground,
+  COMPRESSION_LEVELS,
+  decompress,
+  decompressInBackground,
+} from '../../../broker/protocol/compression.ts'
 import { OutputBoundError } from '../../../broker/protocol/compression/output-bound.ts'
 import { KafkaError } from '../../../broker/protocol/errors.ts'
 import { BatchView } from '../../../broker/protocol/record-batch.ts'
@@ -63,6 +70,20 @@ describe.each(COMPRESSING)('%s', (codec) => {
   test('reads what the Java client wrote', () => {
     const plain = fixture('v2-none').recordBytes
     expect(attempt(codec, fixture(`v2-${codec}`).recordBytes)).toEqual(plain)
+  })
+
+  test('does the same in the background', async () => {
+    const text = Buffer.from(Array.from({ length: 150_000 }, (_, i) => `record ${i % 977};`).join(''))
+    const compressed = await compressInBackground(codec, text)
+    expect((await decompressInBackground(codec, compressed, text.length)).equals(text)).toBe(true)
+    await expect(decompressInBackground(codec, compressed, text.length - 1)).rejects.toThrow(OutputBoundError)
+    for (const size of [0, 1, 10, 30, compressed.length - 1]) {
+      await expect(
+        decompressInBackground(codec, compressed.subarray(0, size), text.length),
+      ).rejects.toMatchObject({
+        error: 'CORRUPT_MESSAGE',
+      })
+    }
   })
 
   test('tells of input that ends early', () => {
@@ -152,10 +173,12 @@ test('LZ4 frames with dependent blocks, checksums and a content size are read', 
   expect(attempt('lz4', Buffer.from(frame.flat())).toString()).toBe('abcdabcd12345')
 })
 
-test('zstd streams without a content size, and several frames, are read', () => {
+test('zstd streams without a content size, and several frames, are read', async () => {
   const frame = (text: string): Buffer =>
     zstdCompressSync(Buffer.from(text), { params: { [constants.ZSTD_c_contentSizeFlag]: 0 } })
-  expect(attempt('zstd', Buffer.concat([frame('one '), frame('two')])).toString()).toBe('one two')
+  const frames = Buffer.concat([frame('one '), frame('two')])
+  expect(attempt('zstd', frames).toString()).toBe('one two')
+  expect((await decompressInBackground('zstd', frames, 7)).toString()).toBe('one two')
 })
 
 test('gzip of several members is read', () => {
