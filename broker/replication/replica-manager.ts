@@ -15,17 +15,20 @@ import type {
   PartitionImage,
   TopicImage,
 } from '../metadata/image.ts'
-import { hasReplica, type OfflineReplicas } from '../metadata/offline-replicas.ts'
+import type { OfflineReplicas } from '../metadata/offline-replicas.ts'
 import type { Network } from '../network/network.ts'
 import type { Peer } from '../network/peer.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { repeat } from '../runtime/repeat.ts'
 import type { DirectoryLoss, DirectoryView, LogManager } from '../storage/log-manager.ts'
 import { Fetchers } from './fetchers.ts'
 import type { PartitionMetadata } from './leadership.ts'
+import { removeGone } from './gone-brokers.ts'
 import { LostReplicas } from './lost-replicas.ts'
 import { Partition, type Role } from './partition.ts'
+import { partitionMetadata } from './partition-metadata.ts'
 import { PeerWatch } from './peer-watch.ts'
 import { ReplicaMoves } from './replica-moves.ts'
 import { strayLogs } from './stray-logs.ts'
@@ -34,8 +37,6 @@ import { strayLogs } from './stray-logs.ts'
 const MAX_ISR_REVIEW_MS = 1000
 /** A partition whose log cannot be made or taken over is tried again after this. */
 const RETRY_MS = 1000
-/** An ISR change is not even tried when the quorum has not answered for this long. */
-const QUORUM_SILENT_MS = 3000
 
 export interface LeadershipChange {
   readonly topic: string
@@ -86,7 +87,7 @@ export class ReplicaManager {
       ...(options.network && { network: options.network }),
       brokerId,
       listener: config.interBrokerListener,
-      gone: (broker) => void this.#removeGone(broker),
+      gone: (broker) => void removeGone(broker, metadata, this.#logger),
       clock,
     })
     this.#fetchers = new Fetchers({ ...options, logger: this.#logger })
@@ -105,17 +106,12 @@ export class ReplicaManager {
       logger: this.#logger,
     })
     this.#stopListening = logs.onOffline((loss) => this.#directoryFailed(loss))
-    this.#partitionMetadata = {
-      epoch: (id) => metadata.image.brokers.get(id)?.epoch,
-      hasReplica: (id, topicId, index) => hasReplica(metadata.image.brokers.get(id), topicId, index),
-      shuttingDown: (id) => metadata.image.brokers.get(id)?.shuttingDown ?? false,
-      changeIsr: (topic, index, expected, isr) => this.#changeIsr(topic, index, expected, isr),
-    }
+    this.#partitionMetadata = partitionMetadata(metadata)
   }
 
   /** Follows the image from now on: what it says of this broker's replicas is made so. The broker is registered. */
   start(): void {
-    const { config, metadata, brokerEpoch } = this.#options
+    const { config, metadata, brokerEpoch, clock } = this.#options
     this.#bornAt = brokerEpoch()
     this.#forgetStrays(metadata.image)
     const stopFollowing = metadata.subscribe((image, delta, previous) =>
@@ -126,12 +122,17 @@ export class ReplicaManager {
       stopFollowing()
       stopConfiguring()
     }
-    this.#every(Math.min(config.get('replica.lag.time.max.ms') / 2, MAX_ISR_REVIEW_MS), () => {
-      for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsrAnew()
-      this.#reviewRoles()
-      return Promise.resolve()
-    })
-    this.#every(config.get('replica.high.watermark.checkpoint.interval.ms'), () => this.#checkpoint())
+    const reviewMs = Math.min(config.get('replica.lag.time.max.ms') / 2, MAX_ISR_REVIEW_MS)
+    const checkpointMs = config.get('replica.high.watermark.checkpoint.interval.ms')
+    this.#cancelTimers.push(
+      repeat(clock, reviewMs, async () => this.#review()),
+      repeat(clock, checkpointMs, () => this.#checkpoint()),
+    )
+  }
+
+  #review(): void {
+    for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsrAnew()
+    this.#reviewRoles()
   }
 
   partition(topic: string, index: number): Partition | undefined {
@@ -202,20 +203,6 @@ export class ReplicaManager {
     await this.#checkpoint()
   }
 
-  /** Runs `action` again and again, `periodMs` after it ended last. */
-  #every(periodMs: number, action: () => Promise<void>): void {
-    let cancel = (): void => {}
-    const schedule = (): void => {
-      cancel = this.#options.clock.after(periodMs, () => {
-        void action().finally(() => {
-          if (!this.#closed) schedule()
-        })
-      })
-    }
-    this.#cancelTimers.push(() => cancel())
-    schedule()
-  }
-
   async #checkpoint(): Promise<void> {
     const entries = [...this.#partitions.values()].map((partition) => ({
       topic: partition.topic,
@@ -227,21 +214,6 @@ export class ReplicaManager {
     } catch (error) {
       this.#logger.error({ error }, 'cannot write the high watermark checkpoint')
     }
-  }
-
-  async #changeIsr(
-    topic: string,
-    index: number,
-    expected: PartitionImage,
-    isr: readonly number[],
-  ): Promise<boolean> {
-    const { metadata } = this.#options
-    const silentMs = metadata.silentMs()
-    if (silentMs > QUORUM_SILENT_MS) {
-      throw new Error(`the metadata quorum has not answered for ${Math.round(silentMs)} ms`)
-    }
-    const { leader, leaderEpoch } = expected
-    return metadata.changePartition(topic, index, expected, { leader, leaderEpoch, isr: [...isr] })
   }
 
   #forgetStrays(image: MetadataImage): void {
@@ -468,23 +440,6 @@ export class ReplicaManager {
   #announce(partition: Partition): void {
     const { topic, index, role, leaderEpoch } = partition
     for (const listener of this.#listeners) listener({ topic, index, role, leaderEpoch })
-  }
-
-  /**
-   * The controller elects new leaders as soon as the broker's registration is gone; its session is the
-   * backstop.
-   */
-  async #removeGone(broker: BrokerRegistration): Promise<void> {
-    const present = this.#options.metadata.image.brokers.get(broker.id)
-    // A broker on its way out closes its port before it ends its registration.
-    if (present?.epoch !== broker.epoch || present.shuttingDown) return
-    const fields = { broker: broker.id, epoch: broker.epoch }
-    try {
-      if (!(await this.#options.metadata.removeBroker(present))) return
-      this.#logger.warn(fields, 'a broker is gone: nobody listens at its address any more')
-    } catch (error) {
-      this.#logger.warn({ error, ...fields }, 'a broker is gone, but the metadata quorum cannot be told')
-    }
   }
 }
 

@@ -15,7 +15,7 @@ import { partitionDirectoryName } from './file-names.ts'
 import { pooledFiles } from './file-pool.ts'
 import { type Files, nodeFiles } from './files.ts'
 import { type LogToOpen, LogMoves, type OpenAt } from './log-moves.ts'
-import { DuplicatePartitionError, takeOverDirectories, unlessOffline } from './log-directories.ts'
+import { takeOverDirectories, unlessOffline } from './log-directories.ts'
 import type { LogDirectory, PartitionOffset } from './log-directory.ts'
 import { readPartitionMetadata, ZERO_TOPIC_ID } from './partition-metadata.ts'
 import { PartitionLog } from './partition-log.ts'
@@ -185,16 +185,14 @@ export class LogManager {
     await this.#files.syncDirectory(directory.path)
     const overridesOf = this.#o.overridesOf ?? (() => new Map<string, string>())
     for (const at of partitions) {
-      const other = this.get(at.topic, at.partition)
-      if (other !== undefined) {
-        throw new DuplicatePartitionError(
-          `${directory.partitionPath(at)} and ${other.directory} hold the same partition: move one of them out of log.dirs`,
-        )
-      }
       if (!(await this.moves.isCurrent(directory, at))) continue
       const topicId = readPartitionMetadata(this.#files, directory.partitionPath(at)) ?? ZERO_TOPIC_ID
       const topicConfig = this.#o.config.topic(overridesOf(at.topic))
-      this.#addLog(directory, await this.#openLog(directory, { ...at, topicId, topicConfig }))
+      const log = await this.#openLog(directory, { ...at, topicId, topicConfig })
+      const other = this.get(at.topic, at.partition)
+      if (other === undefined || (await this.moves.supersedes(log, directory, other))) {
+        this.#addLog(directory, log)
+      }
     }
     if (!directory.stoppedCleanly && partitions.length > 0) await directory.checkpoint()
     this.#logger.info(

@@ -17,6 +17,7 @@ import type { Logger } from '../runtime/logger.ts'
 import type { DirectoryHealth } from './directory-health.ts'
 import { futureDirectoryName, partitionDirectoryName, type TopicPartition } from './file-names.ts'
 import { type Files, replaceFile } from './files.ts'
+import { DuplicatePartitionError } from './log-directories.ts'
 import type { LogDirectory } from './log-directory.ts'
 import { readPartitionMetadata } from './partition-metadata.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -229,6 +230,27 @@ export class LogMoves {
       return false
     }
     await this.#unmark(directory, { directory: path })
+    return true
+  }
+
+  /**
+   * Which of two logs of one partition stays: one that never held a record was being made when its directory failed, and
+   * another was made in its place. True when `log` does; the other one is removed. Rejects with DuplicatePartitionError.
+   */
+  async supersedes(log: PartitionLog, directory: LogDirectory, other: PartitionLog): Promise<boolean> {
+    if (log.logEndOffset === 0) {
+      await this.#discard(directory, log)
+      return false
+    }
+    const otherDirectory = this.#directoryOf(other)
+    if (other.logEndOffset > 0 || otherDirectory === undefined) {
+      log.abandon()
+      throw new DuplicatePartitionError(
+        `${log.directory} and ${other.directory} hold the same partition: move one of them out of log.dirs`,
+      )
+    }
+    otherDirectory.logs.delete(partitionDirectoryName(other.topic, other.partition))
+    await this.#discard(otherDirectory, other)
     return true
   }
 
