@@ -1,4 +1,5 @@
 /** What the metrics tell of each part of the broker: asked for when they are read, so that it costs nothing else. */
+import type { FetchSessions } from './handlers/fetch-sessions.ts'
 import type { ClusterMetadata } from './metadata/cluster-metadata.ts'
 import { countLed, countWithoutLeader } from './metadata/led-partitions.ts'
 import type { Connections } from './network/connections.ts'
@@ -19,12 +20,14 @@ export interface WatchedParts {
   readonly replicas: ReplicaManager
   readonly connections: Connections
   readonly memory: RequestMemory
+  readonly fetchSessions: FetchSessions
 }
 
 export function watchParts(metrics: Metrics, parts: WatchedParts): void {
   watchNetwork(metrics, parts)
   watchStorage(metrics, parts)
   watchPartitions(metrics, parts)
+  watchFetchSessions(metrics, parts)
   watchMetadata(metrics, parts)
 }
 
@@ -35,6 +38,11 @@ function watchNetwork(metrics: Metrics, { connections, memory }: WatchedParts): 
   metrics.watch('kafka_network_request_memory_bytes', () => memory.requestBytes)
   metrics.watch('kafka_network_answer_memory_bytes', () => memory.answerBytes)
   metrics.watch('kafka_network_waiting_connections', () => memory.waiting)
+}
+
+function watchFetchSessions(metrics: Metrics, { fetchSessions }: WatchedParts): void {
+  metrics.watch('kafka_fetch_sessions', () => fetchSessions.size)
+  metrics.watch('kafka_fetch_session_partitions', () => fetchSessions.partitions)
 }
 
 function watchStorage(metrics: Metrics, { logs }: WatchedParts): void {

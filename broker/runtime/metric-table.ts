@@ -79,6 +79,12 @@ export const METRICS = {
     help: 'Partitions that this broker leads with fewer replicas in sync than min.insync.replicas: acks=all is refused.',
   },
 
+  kafka_fetch_sessions: {
+    type: 'gauge',
+    help: 'Fetch sessions that are kept, up to max.incremental.fetch.session.cache.slots.',
+  },
+  kafka_fetch_session_partitions: { type: 'gauge', help: 'Partitions in all fetch sessions.' },
+
   kafka_metadata_offline_partitions: {
     type: 'gauge',
     help: 'Partitions of the whole cluster that no broker leads.',
