@@ -124,6 +124,28 @@ await describeWith(kafkaTools, "Kafka's own tools", (tools) => {
       }
     })
 
+    test('sees where the partitions lie, and how large they are', async () => {
+      const topic = await create('log-dirs', '--partitions', '2')
+      await produce(topic, ['key:value'])
+      const said = await run('kafka-log-dirs', ['--describe', '--topic-list', topic])
+      interface Told {
+        error: string | null
+        partitions: { partition: string; size: number; offsetLag: number; isFuture: boolean }[]
+      }
+      const { brokers } = JSON.parse(said.trim().split('\n').at(-1)!) as { brokers: { logDirs: Told[] }[] }
+      expect(brokers).toHaveLength(target.brokers)
+      for (const { logDirs } of brokers) {
+        expect(logDirs.map(({ error }) => error)).toEqual(logDirs.map(() => null))
+        const partitions = logDirs.flatMap((told) => told.partitions)
+        expect(partitions.map(({ partition }) => partition).toSorted()).toEqual([`${topic}-0`, `${topic}-1`])
+        expect(partitions.map(({ size }) => size > 0).toSorted((a, b) => Number(a) - Number(b))).toEqual([
+          false,
+          true,
+        ])
+        expect(partitions.filter(({ offsetLag, isFuture }) => offsetLag !== 0 || isFuture)).toEqual([])
+      }
+    })
+
     test('asks for the versions of every API', async () => {
       const said = await run('kafka-broker-api-versions', [])
       expect(said.match(/\(id: \d+ /g)).toHaveLength(target.brokers)
