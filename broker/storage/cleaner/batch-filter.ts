@@ -9,9 +9,11 @@
  * - Records of aborted transactions go at once.
  * - A batch that loses all its records goes, unless its header is still needed.
  */
+import { compress, compressInBackground } from '../../protocol/compression.ts'
 import type { BatchView } from '../../protocol/record-batch.ts'
-import { recordsOf } from '../../protocol/record-cursor.ts'
-import { emptyBatch, KeptRecords, rewriteBatch } from './rewrite-batch.ts'
+import { type RecordCursor, recordsOf } from '../../protocol/record-cursor.ts'
+import { recordsInBackground } from './large-batch.ts'
+import { emptyBatch, KeptRecords, rewriteBatch, type RewrittenBatch } from './rewrite-batch.ts'
 
 export interface FilterRules {
   /** The newest offset of a key in the part that is compacted, -1 for none. */
@@ -34,10 +36,41 @@ export interface FilteredBatch {
   readonly recordsKept: number
 }
 
+/** Records that are gone through before others may have a turn. */
+const RECORDS_AT_ONCE = 1000
+
 /** `batch` must hold all its bytes. Throws CORRUPT_MESSAGE when its records cannot be read. */
 export function filterBatch(batch: BatchView, about: BatchCircumstances, rules: FilterRules): FilteredBatch {
   if (batch.isControl) return filterMarker(batch, about, rules)
-  return about.isNeedless ? emptied(batch, about.keepsHeader) : filterRecords(batch, about, rules)
+  if (about.isNeedless) return emptied(batch, about.keepsHeader)
+  const filter = new RecordFilter(batch, recordsOf(batch), rules)
+  filter.advance(batch.recordCount + 1)
+  const { bytes, rewritten, ...counts } = filter.result(about)
+  return { bytes: rewritten === undefined ? bytes : completed(rewritten), ...counts }
+}
+
+/**
+ * The same for a batch that takes long (large-batch.ts): calls `rest` again and again, and the batch must stay as it
+ * is meanwhile.
+ */
+export async function filterLargeBatch(
+  batch: BatchView,
+  about: BatchCircumstances,
+  rules: FilterRules,
+  rest: () => Promise<void>,
+): Promise<FilteredBatch> {
+  if (batch.isControl || about.isNeedless) return filterBatch(batch, about, rules)
+  const filter = new RecordFilter(batch, await recordsInBackground(batch), rules)
+  while (!filter.advance(RECORDS_AT_ONCE)) await rest()
+  const { bytes, rewritten, ...counts } = filter.result(about)
+  if (rewritten === undefined) return { bytes, ...counts }
+  await rest()
+  const records = await compressInBackground(rewritten.codec, rewritten.plain)
+  return { bytes: rewritten.complete(records), ...counts }
+}
+
+function completed(rewritten: RewrittenBatch): Buffer {
+  return rewritten.complete(compress(rewritten.codec, rewritten.plain))
 }
 
 function filterMarker(batch: BatchView, about: BatchCircumstances, rules: FilterRules): FilteredBatch {
@@ -57,25 +90,49 @@ function withHorizon(batch: BatchView, rules: FilterRules): Buffer {
   const kept = new KeptRecords()
   const cursor = recordsOf(batch)
   while (cursor.next()) kept.keep(cursor)
-  return rewriteBatch(batch, kept, rules.nowMs + rules.deleteRetentionMs)
+  return completed(rewriteBatch(batch, kept, rules.nowMs + rules.deleteRetentionMs))
 }
 
-function filterRecords(batch: BatchView, about: BatchCircumstances, rules: FilterRules): FilteredBatch {
-  const { recordCount, baseOffset } = batch
-  const dropsTombstones = isPastHorizon(batch, rules.nowMs)
-  const kept = new KeptRecords()
-  const cursor = recordsOf(batch)
-  while (cursor.next()) {
-    const { key, hasValue } = cursor
-    if (key === undefined || (!hasValue && dropsTombstones)) continue
-    if (baseOffset + cursor.offsetDelta >= rules.newestOffset(key)) kept.keep(cursor)
+/** Goes through the records of one batch, a portion at a time. */
+class RecordFilter {
+  readonly #batch: BatchView
+  readonly #cursor: RecordCursor
+  readonly #rules: FilterRules
+  readonly #dropsTombstones: boolean
+  readonly #kept = new KeptRecords()
+
+  constructor(batch: BatchView, cursor: RecordCursor, rules: FilterRules) {
+    this.#batch = batch
+    this.#cursor = cursor
+    this.#rules = rules
+    this.#dropsTombstones = isPastHorizon(batch, rules.nowMs)
   }
-  if (kept.count === 0) return emptied(batch, about.keepsHeader)
-  const needsHorizon = kept.hasTombstones && batch.deleteHorizonMs === undefined
-  const horizonMs = needsHorizon ? rules.nowMs + rules.deleteRetentionMs : undefined
-  const isAsItWas = kept.count === recordCount && !needsHorizon
-  const bytes = isAsItWas ? batch.bytes : rewriteBatch(batch, kept, horizonMs)
-  return { bytes, recordsRead: recordCount, recordsKept: kept.count }
+
+  /** Looks at the next `count` records; true when there are no more. */
+  advance(count: number): boolean {
+    const cursor = this.#cursor
+    const { baseOffset } = this.#batch
+    for (let left = count; left > 0; left--) {
+      if (!cursor.next()) return true
+      const { key, hasValue } = cursor
+      if (key === undefined || (!hasValue && this.#dropsTombstones)) continue
+      if (baseOffset + cursor.offsetDelta >= this.#rules.newestOffset(key)) this.#kept.keep(cursor)
+    }
+    return false
+  }
+
+  /** Where the batch must be written anew, `rewritten` is there instead of `bytes`. */
+  result(about: BatchCircumstances): FilteredBatch & { readonly rewritten?: RewrittenBatch } {
+    const batch = this.#batch
+    const kept = this.#kept
+    if (kept.count === 0) return emptied(batch, about.keepsHeader)
+    const { nowMs, deleteRetentionMs } = this.#rules
+    const needsHorizon = kept.hasTombstones && batch.deleteHorizonMs === undefined
+    const counts = { recordsRead: batch.recordCount, recordsKept: kept.count }
+    if (kept.count === batch.recordCount && !needsHorizon) return { bytes: batch.bytes, ...counts }
+    const rewritten = rewriteBatch(batch, kept, needsHorizon ? nowMs + deleteRetentionMs : undefined)
+    return { bytes: undefined, rewritten, ...counts }
+  }
 }
 
 function emptied(batch: BatchView, keepsHeader: boolean): FilteredBatch {

@@ -43,14 +43,22 @@ export class CompactionJob {
   }
 
   /**
-   * Shows `visit` every batch of the segment from `position` on, whole and with its checksum verified, until it returns
-   * false; returns what it returned last. Rests in between. Rejects with UncleanableLogError before a damaged batch.
+   * Shows `visit` every batch of the segment from `position` on, whole and with its checksum verified, until it says
+   * false; returns what it said last. The batch stays as it is until then. Rests in between. Rejects with UncleanableLogError before a damaged batch.
    */
-  async walk(segment: Segment, position: number, visit: (batch: BatchView) => boolean): Promise<boolean> {
+  async walk(
+    segment: Segment,
+    position: number,
+    visit: (batch: BatchView) => boolean | Promise<boolean>,
+  ): Promise<boolean> {
     const scanner = segment.scan(position)
     for (let batch = scanner.nextIntact(); batch !== undefined; batch = scanner.nextIntact()) {
       const { sizeBytes } = batch
-      if (!visit(batch)) return false
+      const visited = visit(batch)
+      if (typeof visited !== 'boolean') {
+        if (!(await visited)) return false
+        this.mustStillHave([segment])
+      } else if (!visited) return false
       this.slices.spend(sizeBytes)
       if (!this.slices.isOver()) continue
       await this.slices.rest()

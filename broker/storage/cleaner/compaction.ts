@@ -14,11 +14,12 @@
 import type { BatchView } from '../../protocol/record-batch.ts'
 import type { PartitionLog } from '../partition-log.ts'
 import type { Segment } from '../segment.ts'
-import { filterBatch, type FilterRules } from './batch-filter.ts'
+import { filterBatch, type FilteredBatch, filterLargeBatch, type FilterRules } from './batch-filter.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import { CleanedWriter } from './cleaned-writer.ts'
 import type { CompactionJob } from './compaction-job.ts'
 import { groupSegments } from './dirty-range.ts'
+import { isLarge } from './large-batch.ts'
 import { markerTypeOf } from './marker-type.ts'
 import { newestOffsets } from './newest-offsets.ts'
 import type { OffsetMap } from './offset-map.ts'
@@ -124,31 +125,40 @@ class CleaningPass {
     job.mustStillHave(group)
   }
 
-  #cleanBatch(batch: BatchView, lastOfProducers: LastBatches, writer: CleanedWriter): boolean {
+  #cleanBatch(
+    batch: BatchView,
+    lastOfProducers: LastBatches,
+    writer: CleanedWriter,
+  ): boolean | Promise<boolean> {
     const isNeedless = batch.isControl
       ? this.#transactions.passMarker(batch, markerTypeOf(batch))
       : this.#transactions.passRecords(batch)
-    const bytes = this.#keptOf(batch, isNeedless, lastOfProducers)
+    const { recordCount, lastOffset } = batch
+    if (lastOffset > this.#map.latestOffset) {
+      return this.#write(writer, {
+        bytes: batch.bytes,
+        recordsRead: recordCount,
+        recordsKept: recordCount,
+      })
+    }
+    // Segments go on to meet: where one ends before the next begins, recovery would take it for a loss.
+    const isLastOfGroup = lastOffset + 1 === this.#groupEndOffset
+    const about = { isNeedless, keepsHeader: isLastOfGroup || isLastOfProducer(batch, lastOfProducers) }
+    if (!isLarge(batch)) return this.#write(writer, filterBatch(batch, about, this.#rules))
+    const { slices } = this.#job
+    const rest = async (): Promise<void> => {
+      if (slices.isOver()) await slices.rest()
+    }
+    return filterLargeBatch(batch, about, this.#rules, rest).then((result) => this.#write(writer, result))
+  }
+
+  #write(writer: CleanedWriter, { bytes, recordsRead, recordsKept }: FilteredBatch): boolean {
+    this.#job.recordsRead += recordsRead
+    this.#job.recordsKept += recordsKept
     if (bytes === undefined) return true
     writer.add(bytes)
     this.#job.slices.spend(bytes.length)
     return true
-  }
-
-  #keptOf(batch: BatchView, isNeedless: boolean, lastOfProducers: LastBatches): Buffer | undefined {
-    const job = this.#job
-    if (batch.lastOffset > this.#map.latestOffset) {
-      job.recordsRead += batch.recordCount
-      job.recordsKept += batch.recordCount
-      return batch.bytes
-    }
-    // Segments go on to meet: where one ends before the next begins, recovery would take it for a loss.
-    const isLastOfGroup = batch.lastOffset + 1 === this.#groupEndOffset
-    const keepsHeader = isLastOfGroup || isLastOfProducer(batch, lastOfProducers)
-    const { bytes, recordsRead, recordsKept } = filterBatch(batch, { isNeedless, keepsHeader }, this.#rules)
-    job.recordsRead += recordsRead
-    job.recordsKept += recordsKept
-    return bytes
   }
 }
 

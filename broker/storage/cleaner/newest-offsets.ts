@@ -1,12 +1,13 @@
 /** First half of a compaction: reads the dirty part of the log, to know the newest offset of each key. */
 import type { BatchView } from '../../protocol/record-batch.ts'
+import { type RecordCursor, recordsOf } from '../../protocol/record-cursor.ts'
 import type { Segment } from '../segment.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import { UncleanableLogError } from './compaction-errors.ts'
 import type { CompactionJob } from './compaction-job.ts'
+import { isLarge, recordsInBackground } from './large-batch.ts'
 import { markerTypeOf } from './marker-type.ts'
 import { OffsetMap, type OffsetMapOptions } from './offset-map.ts'
-import { recordsOf } from '../../protocol/record-cursor.ts'
 
 /**
  * Resolves to a map of the dirty part, up to where it was full. Aborted records do not count, nor records without a
@@ -22,10 +23,15 @@ export async function newestOffsets(
   const transactions = new CleanedTransactions(
     log.abortedTransactions(firstDirtyOffset, firstUncleanableOffset),
   )
-  const visit = (batch: BatchView): boolean => {
-    if (isWanted(batch, transactions) && !putAll(batch, firstDirtyOffset, map)) return false
-    if (batch.lastOffset >= firstDirtyOffset) map.reached(batch.lastOffset)
-    return true
+  const reached = (batch: BatchView, isIn: boolean): boolean => {
+    if (isIn && batch.lastOffset >= firstDirtyOffset) map.reached(batch.lastOffset)
+    return isIn
+  }
+  const visit = (batch: BatchView): boolean | Promise<boolean> => {
+    if (!isWanted(batch, transactions)) return reached(batch, true)
+    const entries = new BatchEntries(batch, firstDirtyOffset, map)
+    if (isLarge(batch)) return entries.putInPortions(job).then((isIn) => reached(batch, isIn))
+    return reached(batch, entries.putAll())
   }
   for (const segment of job.segments) {
     if (job.endOf(segment) <= firstDirtyOffset) continue
@@ -47,16 +53,49 @@ function isWanted(batch: BatchView, transactions: CleanedTransactions): boolean 
   return false
 }
 
-/** False when the map is full; some of the batch may be in it then, which does no harm: the newer record counts. */
-function putAll(batch: BatchView, firstDirtyOffset: number, map: OffsetMap): boolean {
-  const { baseOffset } = batch
-  const cursor = recordsOf(batch)
-  while (cursor.next()) {
-    const offset = baseOffset + cursor.offsetDelta
-    const { key } = cursor
-    if (key !== undefined && offset >= firstDirtyOffset && !map.put(key, offset)) return false
+/** Records that are gone through before others may have a turn. */
+const RECORDS_AT_ONCE = 1000
+
+/**
+ * Puts the records of one batch into the map. Where that is full some of them may be in it, which does no harm: of a key
+ * the newer record counts.
+ */
+class BatchEntries {
+  readonly #batch: BatchView
+  readonly #firstDirtyOffset: number
+  readonly #map: OffsetMap
+
+  constructor(batch: BatchView, firstDirtyOffset: number, map: OffsetMap) {
+    this.#batch = batch
+    this.#firstDirtyOffset = firstDirtyOffset
+    this.#map = map
   }
-  return true
+
+  /** False when the map was full. */
+  putAll(): boolean {
+    return this.#put(recordsOf(this.#batch), this.#batch.recordCount + 1) === 'all'
+  }
+
+  /** The same for a large batch, with rests in between. */
+  async putInPortions(job: CompactionJob): Promise<boolean> {
+    const cursor = await recordsInBackground(this.#batch)
+    for (;;) {
+      const done = this.#put(cursor, RECORDS_AT_ONCE)
+      if (done !== 'some') return done === 'all'
+      if (job.slices.isOver()) await job.slices.rest()
+    }
+  }
+
+  #put(cursor: RecordCursor, count: number): 'all' | 'some' | 'full' {
+    const { baseOffset } = this.#batch
+    for (let left = count; left > 0; left--) {
+      if (!cursor.next()) return 'all'
+      const offset = baseOffset + cursor.offsetDelta
+      const { key } = cursor
+      if (key !== undefined && offset >= this.#firstDirtyOffset && !this.#map.put(key, offset)) return 'full'
+    }
+    return 'some'
+  }
 }
 
 function mustReach(map: OffsetMap, firstDirtyOffset: number): OffsetMap {

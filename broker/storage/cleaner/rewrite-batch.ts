@@ -2,7 +2,7 @@
  * Batches as compaction leaves them: fewer records, the same offsets, timestamps, producer and sequence. The records that
  * stay are copied as they lie; only a new base timestamp changes them, since their timestamps count from it.
  */
-import { compress } from '../../protocol/compression.ts'
+import type { Codec } from '../../protocol/compression.ts'
 import { crc32c } from '../../protocol/crc32c.ts'
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, type BatchView } from '../../protocol/record-batch.ts'
 import { RecordCursor } from '../../protocol/record-cursor.ts'
@@ -59,20 +59,32 @@ export class KeptRecords {
   }
 }
 
+/** A batch that only its compression is missing from. */
+export interface RewrittenBatch {
+  readonly codec: Codec
+  /** Its records section, not compressed. */
+  readonly plain: Buffer
+  /** The whole batch, given its records section in that codec. */
+  complete(records: Buffer): Buffer
+}
+
 /** The batch with these records only; with `horizonMs`, its tombstones and markers may go from then on. */
-export function rewriteBatch(batch: BatchView, kept: KeptRecords, horizonMs?: number): Buffer {
-  const sinceBase = batch.baseTimestamp
+export function rewriteBatch(batch: BatchView, kept: KeptRecords, horizonMs?: number): RewrittenBatch {
+  const { baseTimestamp, attributes, timestampType } = batch
   const records = kept.concatenated()
-  const moved =
-    horizonMs === undefined ? records : withTimestampsMoved(records, kept.count, sinceBase - horizonMs)
-  const isCreateTime = batch.timestampType === 'CreateTime'
-  return withHeader(batch, {
-    records: compress(batch.codec ?? 'none', moved),
+  const isCreateTime = timestampType === 'CreateTime'
+  const content = {
     recordCount: kept.count,
-    attributes: horizonMs === undefined ? batch.attributes : batch.attributes | DELETE_HORIZON_BIT,
-    baseTimestamp: horizonMs ?? sinceBase,
-    maxTimestamp: isCreateTime ? sinceBase + kept.maxTimestampDelta : batch.maxTimestamp,
-  })
+    attributes: horizonMs === undefined ? attributes : attributes | DELETE_HORIZON_BIT,
+    baseTimestamp: horizonMs ?? baseTimestamp,
+    maxTimestamp: isCreateTime ? baseTimestamp + kept.maxTimestampDelta : batch.maxTimestamp,
+  }
+  return {
+    codec: batch.codec ?? 'none',
+    plain:
+      horizonMs === undefined ? records : withTimestampsMoved(records, kept.count, baseTimestamp - horizonMs),
+    complete: (compressed) => withHeader(batch, { ...content, records: compressed }),
+  }
 }
 
 /** The batch without records: its offsets and its producer's sequence are still told. */

@@ -1,4 +1,5 @@
 /** Compaction of a real log over files in memory. */
+import { CODECS } from '../../../../broker/protocol/compression.ts'
 import { decodeRecords } from '../../../../broker/protocol/record-codec.ts'
 import { type Logger, silentLogger } from '../../../../broker/runtime/logger.ts'
 import { batchesOf, CompactedLog, committedRecords, lastValues } from '../../../support/compacted-log.ts'
@@ -236,6 +237,31 @@ test('what was compacted is known after a restart, and not what was truncated si
   expect(scene.log.compactedUpTo).toBe(compactedUpTo)
   await scene.log.truncateTo(compactedUpTo - 5)
   expect(scene.log.compactedUpTo).toBeLessThanOrEqual(compactedUpTo - 5)
+})
+
+test.each(CODECS)('others run while a large batch is compacted (%s)', async (codec) => {
+  const entries = Array.from({ length: 6000 }, (_, index) => ({
+    key: `k${index % 4000}`,
+    value: index % 7 === 0 ? null : `${index}`,
+  }))
+  await scene.append(entries, { codec })
+  await fill()
+  const before = lastValues(scene.log)
+  let turns = 0
+  let isOver = false
+  const count = (): void => {
+    turns += 1
+    if (!isOver) setImmediate(count)
+  }
+  count()
+  await scene.compact()
+  isOver = true
+  expect(turns).toBeGreaterThan(10)
+  expect(lastValues(scene.log)).toEqual(before)
+  const [large] = batchesOf(scene.log)
+  expect(large).toMatchObject({ recordCount: 4000, lastOffset: 5999, codec })
+  expect(large!.deleteHorizonMs).toBeDefined()
+  expect(large!.isIntact()).toBe(true)
 })
 
 test('compressed batches stay in their codec', async () => {
