@@ -20,7 +20,7 @@ import { includesVersion } from './protocol/versions.ts'
 import { unsupportedVersion } from './handlers/api-versions.ts'
 import type { BrokerParts, RequestContext } from './handlers/context.ts'
 import { type Route, ROUTES } from './handlers/registry.ts'
-import { quietTime } from './handlers/throttling.ts'
+import { throttled } from './handlers/throttling.ts'
 import type { Metrics, RequestOutcome } from './runtime/metrics.ts'
 
 /** Where a request came from. */
@@ -56,12 +56,7 @@ export function createDispatch(parts: BrokerParts, metrics: Metrics): Dispatch {
     const clientId = decodeClientId(reader, includesVersion(api.flexible, prefix.apiVersion)) ?? ''
     const request: unknown = api.request.decode(prefix.apiVersion, reader)
     const context: RequestContext = { ...parts, ...origin, apiVersion: prefix.apiVersion, clientId }
-    const { answer, outcome } = await answerRequest(route, request, context, {
-      prefix,
-      sizeBytes: frame.length,
-      startedMs,
-      mute: origin.mute,
-    })
+    const { answer, outcome } = await answerRequest(route, request, context, prefix, frame.length, startedMs)
     metrics.countRequest(api.name, outcome, parts.clock.monotonicMs() - startedMs)
     return answer
   }
@@ -77,13 +72,6 @@ function refuseVersion(prefix: Prefix): Buffer[] {
   return encodeAnswer(ApiVersions, { ...prefix, apiVersion: 0 }, unsupportedVersion())
 }
 
-interface RequestFrame {
-  readonly prefix: Prefix
-  readonly sizeBytes: number
-  readonly startedMs: number
-  readonly mute: (quietMs: number) => void
-}
-
 interface Answered {
   readonly answer: Answer
   readonly outcome: RequestOutcome
@@ -93,22 +81,17 @@ async function answerRequest(
   route: Route,
   request: unknown,
   context: RequestContext,
-  frame: RequestFrame,
+  prefix: Prefix,
+  sizeBytes: number,
+  startedMs: number,
 ): Promise<Answered> {
   let busyMs = 0
-  const encode = (response: unknown): Buffer[] | null => {
-    const { sizeBytes } = frame
-    const throttleTimeMs = quietTime(route, request, response, { sizeBytes, busyMs }, context)
-    if (throttleTimeMs > 0) frame.mute(throttleTimeMs)
-    if (response === null) return null
-    const told = throttleTimeMs > 0 ? { ...response, throttleTimeMs } : response
-    return encodeAnswer(route.api, frame.prefix, told)
-  }
   try {
     const handled = route.handle(request, context)
-    if (context.quotas.active) busyMs = context.clock.monotonicMs() - frame.startedMs
-    const response = await handled
-    return { answer: encode(response), outcome: response === null ? 'unanswered' : 'answered' }
+    if (context.quotas.active) busyMs = context.clock.monotonicMs() - startedMs
+    const response = throttled(route, request, await handled, sizeBytes, busyMs, context)
+    if (response === null) return { answer: null, outcome: 'unanswered' }
+    return { answer: encodeAnswer(route.api, prefix, response), outcome: 'answered' }
   } catch (error) {
     const expected = error instanceof KafkaError
     if (!expected && !context.signal.aborted) logUnexpected(error, route, context)
@@ -120,7 +103,8 @@ async function answerRequest(
       )
       return { answer: 'close', outcome: 'failed' }
     }
-    return { answer: encode(response), outcome: expected ? 'answered' : 'failed' }
+    const told = throttled(route, request, response, sizeBytes, busyMs, context)
+    return { answer: encodeAnswer(route.api, prefix, told), outcome: expected ? 'answered' : 'failed' }
   }
 }
 

@@ -42,6 +42,8 @@ export interface RequestContext extends BrokerParts {
   readonly listener: string
   /** Aborted when the connection is gone: whoever waits on its behalf may stop. */
   readonly signal: AbortSignal
+  /** Has the connection not read for this long, once what is in process is answered (KIP-219). */
+  readonly mute: (quietMs: number) => void
   /** Memory of this size for the answer, which is taken back when that has left. */
   readonly lend: (sizeBytes: number) => Buffer
   /** Bytes that an answer may have, as things stand with answers that clients leave unread. */

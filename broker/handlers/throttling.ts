@@ -3,28 +3,26 @@ import { Produce } from '../protocol/apis/produce.ts'
 import type { RequestContext } from './context.ts'
 import type { Route } from './registry.ts'
 
-export interface RequestCost {
-  readonly sizeBytes: number
-  /** Time in which nobody else was served. */
-  readonly busyMs: number
-}
-
 /**
- * Counts the request and gives the time in ms: the longest that any quota asks for. `response` may ask for some itself.
- * What brokers ask of each other is free.
+ * Counts the request, which has kept everybody else waiting for `busyMs`. While its client is beyond a quota, its connection
+ * is muted, and the response (which may ask for some time itself) tells the longest that any quota asks for. What brokers
+ * ask of each other is free.
  */
-export function quietTime(
+export function throttled(
   route: Route,
   request: unknown,
   response: unknown,
-  cost: RequestCost,
-  { quotas, clientId }: RequestContext,
-): number {
-  if (!quotas.active || isFromBroker(request)) return 0
+  sizeBytes: number,
+  busyMs: number,
+  { quotas, clientId, mute }: RequestContext,
+): unknown {
+  if (!quotas.active || isFromBroker(request)) return response
   const asked = (response as { readonly throttleTimeMs?: number } | null)?.throttleTimeMs ?? 0
   const isProduce = route.api.key === Produce.key
-  const produced = isProduce ? quotas.produced(clientId, cost.sizeBytes) : 0
-  return Math.max(asked, produced, quotas.busy(clientId, cost.busyMs))
+  const produced = isProduce ? quotas.produced(clientId, sizeBytes) : 0
+  const throttleTimeMs = Math.max(asked, produced, quotas.busy(clientId, busyMs))
+  if (throttleTimeMs > 0) mute(throttleTimeMs)
+  return response === null ? null : { ...response, throttleTimeMs }
 }
 
 /** The fetches and lookups of followers say so. */

@@ -70,7 +70,9 @@ export class Controller {
   start(): void {
     this.#unsubscribe = this.#options.metadata.subscribe((_image, delta) => {
       this.#reportElection()
-      if (delta.brokers.size > 0 || delta.controllerChanged) this.#topics = 'all'
+      // A setting of the cluster may allow elections that were not allowed before.
+      if (delta.brokers.size > 0 || delta.controllerChanged || delta.brokerConfigsChanged)
+        this.#topics = 'all'
       else if (delta.topics.size === 0) return
       else if (this.#topics !== 'all') for (const name of delta.topics) this.#topics.add(name)
       this.#wake()

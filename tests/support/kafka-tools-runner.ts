@@ -5,7 +5,7 @@ import type { RunOptions } from './run-program.ts'
 
 const CLASSES = {
   'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
-  'kafka-configs': 'org.apache.kafka.tools.ConfigCommand',
+  'kafka-configs': 'kafka.admin.ConfigCommand',
   'kafka-console-producer': 'org.apache.kafka.tools.ConsoleProducer',
   'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',

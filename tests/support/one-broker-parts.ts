@@ -143,6 +143,7 @@ export async function openParts(options: PartsOptions = {}): Promise<OneBrokerPa
         clientHost: '127.0.0.1',
         listener: 'PLAINTEXT',
         signal: gone.signal,
+        mute: () => {},
         lend: (sizeBytes) => Buffer.alloc(sizeBytes),
         answerRoom: () => Infinity,
         ...common,
