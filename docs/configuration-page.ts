@@ -1,7 +1,7 @@
 /** docs/configuration.md, made from the tables of keys: `npm run docs` writes it, a test holds the page to the tables. */
 import { BROKER_KEY_AREAS } from '../broker/config/broker-keys.ts'
 import { formatValue, type KeyRow } from '../broker/config/key-row.ts'
-import { KEYS_WITHOUT_EFFECT, TOPIC_KEYS_WITHOUT_EFFECT } from '../broker/config/other-keys.ts'
+import { KEYS_WITHOUT_EFFECT } from '../broker/config/other-keys.ts'
 import { TOPIC_KEYS, type TopicKeyRow } from '../broker/config/topic-keys.ts'
 
 type Rows = Readonly<Record<string, KeyRow>>
@@ -52,13 +52,13 @@ function topicTable(): string {
     defaultOf(row),
     range(row),
     row.broker.map((synonym) => `\`${synonym.key}\``).join(', '),
-    cell(row.doc),
+    cell(row.withoutEffect === undefined ? row.doc : `${row.doc} Without effect: ${row.withoutEffect}.`),
   ])
   return table(['key', 'type', 'default', 'values', "the broker's key", 'what it is for'], lines)
 }
 
 function reasonTable(): string {
-  const lines = [...KEYS_WITHOUT_EFFECT, ...TOPIC_KEYS_WITHOUT_EFFECT].map(({ keys, why }) => [
+  const lines = KEYS_WITHOUT_EFFECT.map(({ keys, why }) => [
     keys.map((key) => `\`${key.endsWith('.') ? `${key}*` : key}\``).join(', '),
     cell(why),
   ])

@@ -25,6 +25,8 @@ export interface KeyRow {
    * read once, at start.
    */
   readonly dynamic?: 'cluster'
+  /** Accepted and shown, but nothing here does anything about it: why. */
+  readonly withoutEffect?: string
   readonly doc: string
 }
 

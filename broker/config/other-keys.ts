@@ -185,6 +185,7 @@ const TABLE: readonly KeysWithoutEffect[] = [
     why: 'a broker takes a failed directory offline by itself, and stops when none is left',
     keys: ['log.dir.failure.timeout.ms'],
   },
+  { why: 'segment files grow as they are written', keys: ['log.preallocate'] },
   { why: 'new partitions go to every log directory', keys: ['cordoned.log.dirs'] },
   {
     why: 'what a broker serves does not depend on a version that is set',
@@ -210,24 +211,6 @@ const TABLE: readonly KeysWithoutEffect[] = [
   },
 ]
 
-/** Keys of topics, likewise. */
-const TOPIC_TABLE: readonly KeysWithoutEffect[] = [
-  {
-    why: 'records are kept on local disks only',
-    keys: [
-      'local.retention.bytes',
-      'local.retention.ms',
-      'remote.log.copy.disable',
-      'remote.log.delete.on.disable',
-      'remote.storage.enable',
-    ],
-  },
-  {
-    why: 'the traffic of replicas is not limited',
-    keys: ['follower.replication.throttled.replicas', 'leader.replication.throttled.replicas'],
-  },
-]
-
 const exact = new Map<string, string>()
 const prefixes: (readonly [string, string])[] = []
 for (const { why, keys } of TABLE) {
@@ -242,11 +225,5 @@ export function whyWithoutEffect(key: string): string | undefined {
   return exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
 }
 
-/** The same for a key of topics. */
-export function whyTopicKeyWithoutEffect(key: string): string | undefined {
-  return TOPIC_TABLE.find(({ keys }) => keys.includes(key))?.why
-}
-
-/** The tables, for their page. */
+/** The table for its page: keys (those that end in a dot: all that begin so) with their reason. */
 export const KEYS_WITHOUT_EFFECT: readonly KeysWithoutEffect[] = TABLE
-export const TOPIC_KEYS_WITHOUT_EFFECT: readonly KeysWithoutEffect[] = TOPIC_TABLE

@@ -2,7 +2,6 @@
 import type { Config } from './config.ts'
 import { type ConfigValue, InvalidValueError, parseValue } from './key-row.ts'
 import { nearestKey } from './nearest-key.ts'
-import { whyTopicKeyWithoutEffect } from './other-keys.ts'
 import { isTopicKey, TOPIC_KEYS, type TopicKey, type TopicValue } from './topic-keys.ts'
 import { KafkaError } from '../protocol/errors.ts'
 
@@ -45,9 +44,12 @@ export function checkTopicConfigs(overrides: Iterable<readonly [string, string |
   for (const [key, text] of overrides) {
     if (text === null) throw new KafkaError('INVALID_CONFIG', `${key} has no value`)
     if (isTopicKey(key)) {
+      if (key === 'remote.storage.enable' && text.trim().toLowerCase() === 'true') {
+        throw new KafkaError('INVALID_CONFIG', `${key}=${text}: there is no remote storage`)
+      }
       const problem = problemOf(key, text)
       if (problem !== undefined) throw new KafkaError('INVALID_CONFIG', `${key}=${text}: ${problem}`)
-    } else if (whyTopicKeyWithoutEffect(key) === undefined) {
+    } else {
       const near = nearestKey(key, Object.keys(TOPIC_KEYS))
       const hint = near === undefined ? '' : `; is ${near} meant?`
       throw new KafkaError('INVALID_CONFIG', `${key} is not a setting of topics${hint}`)

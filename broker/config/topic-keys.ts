@@ -4,6 +4,7 @@
  */
 import type { BrokerKey } from './broker-keys.ts'
 import { type KeyRow, LONG_MAX, type ValueOf } from './key-row.ts'
+import { TOPIC_KEYS_WITHOUT_EFFECT } from './keys/topic-without-effect.ts'
 
 const HOUR_MS = 3_600_000
 const WEEK_MS = 168 * HOUR_MS
@@ -150,12 +151,6 @@ export const TOPIC_KEYS = {
     broker: [{ key: 'min.insync.replicas' }],
     doc: 'Replicas that must be in sync for a record with acks=all to be accepted.',
   },
-  preallocate: {
-    type: 'boolean',
-    default: false,
-    broker: [{ key: 'log.preallocate' }],
-    doc: 'Reserve the whole size of a segment file when it is created.',
-  },
   'retention.bytes': {
     type: 'long',
     default: -1,
@@ -207,6 +202,7 @@ export const TOPIC_KEYS = {
     broker: [{ key: 'unclean.leader.election.enable' }],
     doc: 'Let a replica that is not in sync become leader when no other is left: records may be lost.',
   },
+  ...TOPIC_KEYS_WITHOUT_EFFECT,
 } as const satisfies Readonly<Record<string, TopicKeyRow>>
 
 export type TopicKey = keyof typeof TOPIC_KEYS

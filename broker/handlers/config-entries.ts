@@ -6,7 +6,7 @@ import { BROKER_KEYS, type BrokerKey, isBrokerKey } from '../config/broker-keys.
 import type { Config, GivenSource, TopicConfig } from '../config/config.ts'
 import { type ConfigValue, formatValue, type KeyRow, type KeyType } from '../config/key-row.ts'
 import { topicDefault } from '../config/topic-config.ts'
-import { isTopicKey, TOPIC_KEYS, type TopicKey, type TopicKeyRow } from '../config/topic-keys.ts'
+import { TOPIC_KEYS, type TopicKey, type TopicKeyRow } from '../config/topic-keys.ts'
 import type { Settings } from '../metadata/alter-settings.ts'
 
 /** Codes of the protocol for where a value comes from. */
@@ -48,9 +48,9 @@ export interface ConfigEntry {
 
 /** Every setting of a topic, by name. */
 export function topicEntries(config: Config, topic: TopicConfig): ConfigEntry[] {
-  const known = Object.keys(TOPIC_KEYS).map((name) => topicEntry(config, topic, name as TopicKey))
-  const others = [...topic.overrides].filter(([key]) => !isTopicKey(key))
-  return [...known, ...others.map(([key, value]) => withoutEffect(key, value))].toSorted(byName)
+  return Object.keys(TOPIC_KEYS)
+    .map((name) => topicEntry(config, topic, name as TopicKey))
+    .toSorted(byName)
 }
 
 function topicEntry(config: Config, topic: TopicConfig, key: TopicKey): ConfigEntry {
@@ -85,20 +85,6 @@ function givenSynonyms(config: Config, key: BrokerKey): ConfigSynonym[] {
     value: formatValue(value, BROKER_KEYS[key].type),
     source: SOURCE[source],
   }))
-}
-
-/** A setting that is kept though it changes nothing. */
-function withoutEffect(name: string, value: string): ConfigEntry {
-  return {
-    name,
-    value,
-    readOnly: false,
-    configSource: SOURCE.topic,
-    isSensitive: false,
-    synonyms: [{ name, value, source: SOURCE.topic }],
-    configType: TYPE_CODES.string,
-    documentation: null,
-  }
 }
 
 /** Every setting of this broker, by name; `dynamic` are those that were made for it and for all brokers. */

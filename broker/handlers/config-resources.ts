@@ -8,7 +8,6 @@ import { InvalidValueError, type KeyRow, parseValue } from '../config/key-row.ts
 import { whyIgnored } from '../config/ignored-key.ts'
 import { checkTopicConfigs, checkTopicConfigsTogether } from '../config/topic-config.ts'
 import { isTopicKey, TOPIC_KEYS } from '../config/topic-keys.ts'
-import { whyTopicKeyWithoutEffect } from '../config/other-keys.ts'
 import { alterSettings, type Settings, settingsAt } from '../metadata/alter-settings.ts'
 import { brokerConfigKey, topicConfigKey, topicKey } from '../metadata/keys.ts'
 import type { Condition } from '../metadata/store.ts'
@@ -120,7 +119,8 @@ function topicResource(name: string, context: RequestContext): Resource {
       checkTopicConfigs(settings)
       checkTopicConfigsTogether(context.config, all)
       for (const [key] of settings) {
-        const reason = whyTopicKeyWithoutEffect(key)
+        const row: KeyRow | undefined = isTopicKey(key) ? TOPIC_KEYS[key] : undefined
+        const reason = row?.withoutEffect
         if (reason !== undefined) warn(context, { topic: name, key, reason })
       }
     },

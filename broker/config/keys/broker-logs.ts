@@ -74,12 +74,6 @@ export const LOG_KEYS = {
     dynamic: 'cluster',
     doc: 'Largest size of an index file.',
   },
-  'log.preallocate': {
-    type: 'boolean',
-    default: false,
-    dynamic: 'cluster',
-    doc: 'Reserve the whole size of a segment file when it is created.',
-  },
   'log.segment.delete.delay.ms': {
     type: 'long',
     default: 60_000,
