@@ -9,7 +9,6 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { splitBatches } from '../protocol/record-batch.ts'
 import { SerialQueue } from '../runtime/queue.ts'
 import { canHaveFuture } from '../storage/file-names.ts'
 import type { LogMoves } from '../storage/log-moves.ts'
@@ -182,11 +181,6 @@ async function copyPiece(log: PartitionLog, copy: PartitionLog): Promise<boolean
   const { logEndOffset: upTo } = log
   const read = log.read(copy.logEndOffset, PIECE_BYTES, { upTo, minOneBatch: true })
   const records = Buffer.isBuffer(read.records) ? read.records : Buffer.concat(read.records)
-  const first = splitBatches(records)[0]
-  if (first !== undefined && first.baseOffset < copy.logEndOffset) {
-    // The log begins inside of a batch, which is there as a whole.
-    await copy.truncateFullyAndStartAt(first.baseOffset)
-  }
   await copy.appendAsFollower(records)
   if (log.logStartOffset > copy.logStartOffset) await copy.raiseLogStartOffset(log.logStartOffset)
   return copy.logEndOffset === log.logEndOffset

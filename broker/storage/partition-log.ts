@@ -237,14 +237,20 @@ export class PartitionLog {
   }
 
   /**
-   * Appends what a leader's log holds, offsets and epochs kept; a partial batch at the end is ignored.
+   * Appends what a leader's log holds, offsets and epochs kept; a partial batch at the end is ignored. A log without
+   * records begins with the first batch, even if that begins before: the leader's log may begin inside of it.
    * Rejects with CORRUPT_MESSAGE for a damaged batch or one that begins before this log's end.
    */
   async appendAsFollower(records: Buffer): Promise<void> {
     this.#mustBeUsable()
     this.#o.health.mustHaveSpace()
-    const batches = checkReplicated(records, this.#writer.nextOffset)
-    if (batches.length > 0) await this.#append(batches)
+    const { nextOffset } = this.#writer
+    const isEmpty = this.logStartOffset === nextOffset
+    const batches = checkReplicated(records, isEmpty ? 0 : nextOffset)
+    const [first] = batches
+    if (first === undefined) return
+    if (first.baseOffset < nextOffset) await this.truncateFullyAndStartAt(first.baseOffset)
+    await this.#append(batches)
   }
 
   async #append(batches: readonly BatchView[]): Promise<void> {

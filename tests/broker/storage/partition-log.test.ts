@@ -141,6 +141,23 @@ test('records are found by timestamp', async () => {
   await manager.close()
 })
 
+test('a follower without records begins with the batch that the leader begins inside of', async () => {
+  const leader = await newLog()
+  const follower = await newLog()
+  await leader.log.appendAsLeader(clientBatch(['a', 'b', 'c']), 1)
+  await leader.log.appendAsLeader(clientBatch(['d']), 1)
+  await leader.log.raiseLogStartOffset(2)
+  await follower.log.truncateFullyAndStartAt(2)
+  const { records } = leader.log.read(2, 10_000, { upTo: 4, minOneBatch: true })
+  await follower.log.appendAsFollower(records)
+  expect([follower.log.logStartOffset, follower.log.logEndOffset]).toEqual([0, 4])
+  await follower.log.raiseLogStartOffset(2)
+  expect(valuesOf(follower.log)).toEqual(valuesOf(leader.log))
+  await expect(follower.log.appendAsFollower(records)).rejects.toMatchObject({ error: 'CORRUPT_MESSAGE' })
+  await leader.manager.close()
+  await follower.manager.close()
+})
+
 test('a follower keeps offsets and epochs, and refuses what does not follow', async () => {
   const leader = await newLog()
   const follower = await newLog()
