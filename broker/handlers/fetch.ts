@@ -52,7 +52,7 @@ export const fetch: Handler<typeof Fetch> = async (request, context) => {
     }
     const throttleTimeMs = throttleTime(outcomes, reader, context)
     if (throttleTimeMs > 0) return { throttleTimeMs, errorCode: 0, sessionId: round.putOff(), responses: [] }
-    return answer(round, outcomes, context)
+    return answer(round, outcomes, reader, context)
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
     return { throttleTimeMs: 0, errorCode: error.code, responses: [] }
@@ -104,7 +104,12 @@ function isStale(replica: FetchingReplica, context: RequestContext): boolean {
 }
 
 /** Partitions of one topic that follow one another share an element, as they do in Apache Kafka's answers. */
-function answer(round: FetchRound, outcomes: readonly FetchOutcome[], context: RequestContext): Response {
+function answer(
+  round: FetchRound,
+  outcomes: readonly FetchOutcome[],
+  reader: FetchReader,
+  context: RequestContext,
+): Response {
   const leaderIds: number[] = []
   const responses: (TopicResponse & { readonly partitions: PartitionResponse[] })[] = []
   round.targets.forEach((target, position) => {
@@ -117,7 +122,8 @@ function answer(round: FetchRound, outcomes: readonly FetchOutcome[], context: R
     if (last?.topic === topic && last.topicId === topicId) last.partitions.push(partition)
     else responses.push({ topic, topicId, partitions: [partition] })
   })
-  const nodeEndpoints = leaderEndpoints(leaderIds, context)
+  // Followers know the brokers.
+  const nodeEndpoints = reader.replica === undefined ? leaderEndpoints(leaderIds, context) : []
   return { throttleTimeMs: 0, errorCode: 0, sessionId: round.end(), responses, nodeEndpoints }
 }
 

@@ -30,11 +30,17 @@ function fetchFrom(
   })
 }
 
-function byId(id: string | null, partitions: readonly Partition[]): Step {
-  return ask(Fetch, 13, (scene) => ({
+function byId(
+  id: string | null,
+  partitions: readonly Partition[],
+  version = 13,
+  more: Partial<Request> = {},
+): Step {
+  return ask(Fetch, version, (scene) => ({
     maxWaitMs: 0,
     minBytes: 1,
     topics: [{ topicId: id ?? scene.topicId('read'), partitions: [...partitions] }],
+    ...more,
   }))
 }
 
@@ -121,6 +127,34 @@ export const fetch: Area = {
       minBytes: 1,
       topics: [{ topicId: scene.topicId('read'), partitions: [partition(0, 0)] }],
     })),
+    'another cluster': fetchFrom([partition(0, 0)], { clusterId: 'another' }),
+    'a rack': fetchFrom([partition(0, 0)], { rackId: 'somewhere' }),
+    'a negative wait': fetchFrom([partition(1, 0)], { maxWaitMs: -1 }),
+    'no byte to wait for': fetchFrom([partition(1, 0)], { maxWaitMs: 5000, minBytes: 0 }),
+    'fewer than no bytes to wait for': fetchFrom([partition(1, 0)], { maxWaitMs: 5000, minBytes: -7 }),
+    'more bytes to wait for than may be sent': fetchFrom([partition(0, 0)], {
+      maxWaitMs: 5000,
+      minBytes: 1_000_000,
+      maxBytes: 100,
+    }),
+    'more bytes to wait for than there are': fetchFrom([partition(0, 0)], {
+      maxWaitMs: 100,
+      minBytes: 100_000,
+    }),
+    'a wait for nothing': fetchFrom([partition(0, 9)], { maxWaitMs: 50 }),
+    'a wait with an error': fetchFrom([partition(0, 9), partition(1, 5)], { maxWaitMs: 5000 }),
+    'a wait for no partition': fetchFrom([], { topics: [], maxWaitMs: 5000 }),
+    'a negative number of bytes in all': fetchFrom([partition(0, 0)], { maxBytes: -1 }),
+    'a partition led in another epoch, in version 16': byId(
+      null,
+      [partition(0, 0, { currentLeaderEpoch: 7 })],
+      16,
+    ),
+    'a replica that is none, in version 16': byId(null, [partition(0, 0)], 16, {
+      replicaState: { replicaId: 77, replicaEpoch: -1 },
+    }),
+    'a replica that is none, in version 14': byId(null, [partition(0, 0)], 14, { replicaId: 77 }),
+    'a directory of a replica': byId(null, [partition(0, 0, { replicaDirectoryId: UNKNOWN_ID })], 17),
     'a session that does not exist': fetchFrom([partition(0, 0)], { sessionId: 12345, sessionEpoch: 1 }),
     'an epoch without a session': fetchFrom([partition(0, 0)], { sessionId: 0, sessionEpoch: 5 }),
     'the end of a session that does not exist': fetchFrom([partition(0, 0)], {
