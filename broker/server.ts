@@ -143,6 +143,7 @@ export class BrokerServer {
       ...this.#options,
       logger: this.#logger,
       logs: () => logs.logs(),
+      isMoving: ({ topic, partition }) => logs.moves.future(topic, partition) !== undefined,
       metrics: this.metrics,
     })
     this.#closers.push('cleaning', stopCleaning)

@@ -54,6 +54,8 @@ export class CompactedLog {
   readonly #settings: Record<string, string>
   readonly config: Config
   readonly #logger: Logger
+  /** A copy of the log is being made. */
+  isMoving = false
   manager!: LogManager
   cleaner!: LogCleaner
 
@@ -78,7 +80,13 @@ export class CompactedLog {
     if (this.manager.get('t', 0) === undefined) await this.manager.create('t', 0, TOPIC_ID, topicConfig)
     this.log.updateConfig(topicConfig)
     this.log.updateHighWatermark(this.log.logEndOffset)
-    this.cleaner = new LogCleaner({ logs: () => this.manager.logs(), config, clock, logger: this.#logger })
+    this.cleaner = new LogCleaner({
+      logs: () => this.manager.logs(),
+      isMoving: () => this.isMoving,
+      config,
+      clock,
+      logger: this.#logger,
+    })
     return this
   }
 

@@ -9,6 +9,15 @@ import { CompactionAbortedError, UncleanableLogError } from './compaction-errors
 import type { DirtyRange } from './dirty-range.ts'
 import type { WorkSlices } from './work-slices.ts'
 
+export interface CompactionJobOptions {
+  readonly log: PartitionLog
+  readonly range: DirtyRange
+  readonly slices: WorkSlices
+  readonly nowMs: number
+  /** Whether a copy of the log is being made now. */
+  readonly isMoving: () => boolean
+}
+
 export class CompactionJob {
   readonly log: PartitionLog
   readonly range: DirtyRange
@@ -19,13 +28,15 @@ export class CompactionJob {
   readonly segments: readonly Segment[]
   /** In bytes, as they were. */
   readonly #sizes: ReadonlyMap<Segment, number>
+  readonly #isMoving: () => boolean
   bytesRead = 0
   bytesWritten = 0
   recordsRead = 0
   recordsKept = 0
 
-  constructor(o: { log: PartitionLog; range: DirtyRange; slices: WorkSlices; nowMs: number }) {
+  constructor(o: CompactionJobOptions) {
     this.log = o.log
+    this.#isMoving = o.isMoving
     this.range = o.range
     this.slices = o.slices
     this.nowMs = o.nowMs
@@ -68,9 +79,10 @@ export class CompactionJob {
     return true
   }
 
-  /** Throws CompactionAbortedError when the log is closed, or one of the segments is not what it was. */
+  /** Throws CompactionAbortedError when the log is closed or copied, or one of the segments is not what it was. */
   mustStillHave(segments: readonly Segment[]): void {
     if (!this.log.isUsable) throw new CompactionAbortedError('the log was closed or went offline')
+    if (this.#isMoving()) throw new CompactionAbortedError('the log is on its way to another directory')
     const closed = this.log.segments().slice(0, -1)
     for (const segment of segments) {
       if (!closed.includes(segment) || segment.sizeBytes !== this.#sizes.get(segment)) {

@@ -22,6 +22,11 @@ import { WorkSlices } from './work-slices.ts'
 
 export interface LogCleanerOptions {
   readonly logs: () => Iterable<PartitionLog>
+  /**
+   * Whether a copy of the log is being made in another directory: what that has read already may want a tombstone
+   * that is still to come, so the log is not compacted meanwhile. None is unless given.
+   */
+  readonly isMoving?: (log: PartitionLog) => boolean
   readonly config: Config
   readonly clock: Clock
   readonly logger: Logger
@@ -113,11 +118,15 @@ export class LogCleaner {
   #dirtiest(logs: readonly PartitionLog[]): Candidate | undefined {
     const nowMs = this.#o.clock.now()
     const candidates = logs
-      .filter((log) => log.isUsable)
+      .filter((log) => log.isUsable && !this.#isMoving(log))
       .flatMap((log) => this.#candidateOf(log, nowMs) ?? [])
       .sort((a, b) => b.range.dirtyRatio - a.range.dirtyRatio)
     this.#maxDirtyRatio = candidates[0]?.range.dirtyRatio ?? 0
     return candidates.find(isWorthIt)
+  }
+
+  #isMoving(log: PartitionLog): boolean {
+    return this.#o.isMoving?.(log) === true
   }
 
   #candidateOf(log: PartitionLog, nowMs: number): Candidate | undefined {
@@ -142,7 +151,13 @@ export class LogCleaner {
       maxBytesPerSecond: () => config.get('log.cleaner.io.max.bytes.per.second'),
       signal: this.#stop.signal,
     })
-    const job = new CompactionJob({ log, range, slices, nowMs: clock.now() })
+    const job = new CompactionJob({
+      log,
+      range,
+      slices,
+      nowMs: clock.now(),
+      isMoving: () => this.#isMoving(log),
+    })
     return this.#guarded(log, async () => {
       const { compactedUpTo, mapUtilization } = await compact(job, {
         map: {

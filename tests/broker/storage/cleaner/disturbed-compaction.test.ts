@@ -69,7 +69,7 @@ test('a compaction is over within the turns that are tried here', async () => {
 test.each([3, 20, 45])(
   'the log may be truncated to %d at any time',
   async (offset) => {
-    for (let turns = 0; turns <= TURNS; turns += 3) {
+    for (let turns = 0; turns <= TURNS; turns += 5) {
       const { logger, errors } = attentiveLogger()
       const scene = await writtenScene(logger)
       await disturb(scene, turns, () => scene.log.truncateTo(offset))
@@ -92,7 +92,7 @@ test.each([3, 20, 45])(
 )
 
 test('old segments may be removed at any time', async () => {
-  for (let turns = 0; turns <= TURNS; turns += 3) {
+  for (let turns = 0; turns <= TURNS; turns += 5) {
     const { logger, errors } = attentiveLogger()
     const scene = await writtenScene(logger)
     await disturb(scene, turns, () => scene.log.removeSegmentsBefore(16, 'test'))
@@ -104,7 +104,7 @@ test('old segments may be removed at any time', async () => {
 }, 60_000)
 
 test('records may be appended at any time', async () => {
-  for (let turns = 0; turns <= TURNS; turns += 3) {
+  for (let turns = 0; turns <= TURNS; turns += 5) {
     const scene = await writtenScene()
     await disturb(scene, turns, () => scene.append([{ key: 'k0', value: 'newest' }]))
     expect(lastValues(scene.log)).toEqual({ ...foldOf(ENTRIES), k0: 'newest' })
@@ -113,7 +113,7 @@ test('records may be appended at any time', async () => {
 }, 60_000)
 
 test('the partition may be deleted at any time', async () => {
-  for (let turns = 0; turns <= TURNS; turns += 3) {
+  for (let turns = 0; turns <= TURNS; turns += 5) {
     const { logger, errors } = attentiveLogger()
     const scene = await writtenScene(logger)
     await disturb(scene, turns, () => scene.manager.delete('t', 0))
@@ -124,8 +124,30 @@ test('the partition may be deleted at any time', async () => {
   }
 }, 60_000)
 
+test('a copy may be begun at any time: nothing is compacted until it is made', async () => {
+  for (let turns = 0; turns <= TURNS; turns += 5) {
+    const { logger, errors } = attentiveLogger()
+    const scene = await writtenScene(logger)
+    let sizeBytes = 0
+    await disturb(scene, turns, async () => {
+      scene.isMoving = true
+      // What was about to be swapped in when it began still is.
+      await nextTurn()
+      await scene.log.flush()
+      sizeBytes = scene.log.sizeBytes
+    })
+    expect(scene.log.sizeBytes).toBe(sizeBytes)
+    expect(await scene.compact()).toBe(0)
+    scene.isMoving = false
+    await scene.compact()
+    expect(lastValues(scene.log)).toEqual(foldOf(ENTRIES))
+    expect(errors).toEqual([])
+    await scene.close()
+  }
+}, 60_000)
+
 test('the directory may go offline at any time', async () => {
-  for (let turns = 0; turns <= TURNS; turns += 3) {
+  for (let turns = 0; turns <= TURNS; turns += 5) {
     const scene = await writtenScene()
     const { log } = scene
     await disturb(scene, turns, async () =>
@@ -139,7 +161,7 @@ test('the directory may go offline at any time', async () => {
 }, 60_000)
 
 test('the broker may stop at any time, and the next one goes on', async () => {
-  for (let turns = 0; turns <= TURNS; turns += 3) {
+  for (let turns = 0; turns <= TURNS; turns += 5) {
     const scene = await writtenScene()
     await disturb(scene, turns, () => scene.cleaner.close())
     expect(namesIn(scene).filter((name) => name.endsWith('.cleaned'))).toEqual([])
