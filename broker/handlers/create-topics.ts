@@ -5,6 +5,7 @@
  */
 import { checkTopicConfigs, checkTopicConfigsTogether } from '../config/topic-config.ts'
 import type { CreateTopics } from '../protocol/apis/create-topics.ts'
+import { newUuid } from '../metadata/new-uuid.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../protocol/schema.ts'
 import { topicEntries } from './config-entries.ts'
@@ -58,7 +59,8 @@ async function createTopic(
   try {
     const configs = checkTopic(topic, context)
     const assignment = assignmentOf(topic, context)
-    if (validateOnly) return created(name, ZERO_UUID, assignment, configs, context)
+    // An id of nothing, as in Apache Kafka's answer: it tells that the topic could be created.
+    if (validateOnly) return created(name, newUuid(), assignment, configs, context)
     const strict = context.apiVersion >= FIRST_VERSION_WITH_QUOTA_ERROR
     context.quotas.mutate(context.clientId, assignment.length, strict)
     const image = await quorumErrors(

@@ -32,8 +32,8 @@ export const deleteTopics: Handler<typeof DeleteTopics> = async (request, contex
   const deadline = new Deadline(context.clock, request.timeoutMs)
   const byIdentity = Map.groupBy(targetsOf(request), (target) => identityOf(target, context))
   const responses = await Promise.all(
-    [...byIdentity.values()].flatMap((targets) =>
-      distinct(targets).map((target) => deleteTopic(target, targets.length > 1, deadline, context)),
+    [...byIdentity.values()].map((targets) =>
+      deleteTopic(distinctTarget(targets, context), targets.length > 1, deadline, context),
     ),
   )
   return { throttleTimeMs: context.quotas.mutationDebtMs(context.clientId), responses }
@@ -43,9 +43,12 @@ function targetsOf(request: RequestOf<typeof DeleteTopics>): Target[] {
   return [...request.topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...request.topics]
 }
 
-/** Each way in which a topic is named, once. */
-function distinct(targets: readonly Target[]): Target[] {
-  return [...new Map(targets.map((target) => [`${target.name} ${target.topicId}`, target])).values()]
+/** What stands for all of them in the answer: a topic that is named in two ways is told by both. */
+function distinctTarget(targets: readonly Target[], context: RequestContext): Target {
+  const target = targets[0]!
+  const isNamedInOneWay = targets.every(({ topicId }) => topicId === target.topicId)
+  const topic = isNamedInOneWay ? undefined : lookup(target, context)
+  return topic === undefined ? target : { name: topic.name, topicId: topic.id }
 }
 
 /** The same for a topic that is named once by its name and once by its id. */
@@ -80,13 +83,13 @@ async function deleteTopic(
 }
 
 function checkTarget({ name, topicId }: Target, repeated: boolean): void {
+  if (repeated) throw new KafkaError('INVALID_REQUEST', `topic ${name ?? topicId} is named more than once`)
   if (name === null && topicId === ZERO_UUID) {
     throw new KafkaError('INVALID_REQUEST', 'a topic has neither a name nor an id')
   }
   if (name !== null && topicId !== ZERO_UUID) {
     throw new KafkaError('INVALID_REQUEST', `topic "${name}" has a name and an id: give one`)
   }
-  if (repeated) throw new KafkaError('INVALID_REQUEST', `topic ${name ?? topicId} is named more than once`)
 }
 
 function unknownTopic({ name, topicId }: Target): KafkaError {

@@ -10,6 +10,7 @@ import { errorName, KafkaError } from '../protocol/errors.ts'
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/record-batch.ts'
 import { InvalidRecordsError } from '../protocol/record-errors.ts'
 import type { RequestOf, ResponseOf } from '../protocol/schema.ts'
+import { isOneBatch } from '../storage/append-rules.ts'
 import type { Handler, RequestContext } from './context.ts'
 import { answerPartition } from './each-partition.ts'
 import { leaderEndpoints, leaderHint } from './leader-hint.ts'
@@ -24,8 +25,20 @@ const FIRST_VERSION_WITH_TOPIC_IDS = 13
 /** Written by the brokers themselves, from anybody else they are refused. */
 const INTERNAL_TOPICS: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state'])
 
+/** Refusals that leave out where the log starts; all others tell it, so that producers can tell what was deleted. */
+const WITHOUT_LOG_START: ReadonlySet<string> = new Set([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'UNKNOWN_TOPIC_ID',
+  'NOT_LEADER_OR_FOLLOWER',
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'CORRUPT_MESSAGE',
+  'KAFKA_STORAGE_ERROR',
+])
+
 export const produce: Handler<typeof Produce> = async (request, context) => {
-  const responses = await Promise.all(request.topicData.map((topic) => produceTopic(topic, request, context)))
+  const topics = request.topicData.filter(({ partitionData }) => partitionData.length > 0)
+  const responses = await Promise.all(topics.map((topic) => produceTopic(topic, request, context)))
   if (request.acks === 0) return acknowledgeNothing(responses)
   const leaderIds = responses.flatMap(({ partitionResponses }) =>
     partitionResponses.flatMap(({ currentLeader }) => currentLeader?.leaderId ?? []),
@@ -85,13 +98,19 @@ async function appendBatch(
   if (acks !== -1 && acks !== 0 && acks !== 1) {
     throw new KafkaError('INVALID_REQUIRED_ACKS', `acks is ${acks}, it may be -1 (all), 0 or 1`)
   }
-  const info = await partition.append(batch, { acks, timeoutMs, origin: 'client' })
-  return {
-    index,
-    errorCode: 0,
-    baseOffset: info.baseOffset,
-    logAppendTimeMs: info.logAppendTimeMs,
-    logStartOffset: info.logStartOffset,
+  try {
+    const info = await partition.append(batch, { acks, timeoutMs, origin: 'client' })
+    return {
+      index,
+      errorCode: 0,
+      baseOffset: info.baseOffset,
+      logAppendTimeMs: info.logAppendTimeMs,
+      logStartOffset: info.logStartOffset,
+    }
+  } catch (error) {
+    if (!(error instanceof KafkaError) || WITHOUT_LOG_START.has(error.error) || !isOneBatch(batch))
+      throw error
+    return { ...refused(error, name, index, context), logStartOffset: partition.log.logStartOffset }
   }
 }
 

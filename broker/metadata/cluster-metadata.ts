@@ -3,13 +3,13 @@
  * Every change is one transaction that compares what it was decided on. When a method that changes something
  * returns, the image shows the change (or the quorum has been silent for CATCH_UP_MS).
  */
-import { randomUUID } from 'node:crypto'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { ImageFold } from './image-fold.ts'
 import type { BrokerRegistration, ImageDelta, MetadataImage, PartitionImage, TopicImage } from './image.ts'
 import * as keys from './keys.ts'
+import { newUuid } from './new-uuid.ts'
 import { Registration, type BrokerIdentity } from './registration.ts'
 import {
   MAX_OPERATIONS,
@@ -371,12 +371,4 @@ export function registrationConditions(
       ? []
       : [{ brokerId, key: keys.brokerKey(brokerId), modRevision: broker.revision }]
   })
-}
-
-/** A random UUID as 22 characters of base64url, never one that begins with '-', which command lines take for an option. */
-function newUuid(): string {
-  for (;;) {
-    const text = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
-    if (!text.startsWith('-')) return text
-  }
 }

@@ -58,6 +58,16 @@ export function checkSize(sizeBytes: number, origin: AppendOrigin, config: Topic
   }
 }
 
+/** Whether these bytes are one batch at all, whatever is in it. */
+export function isOneBatch(records: Buffer): boolean {
+  try {
+    onlyBatch(records)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function onlyBatch(records: Buffer): BatchView {
   const batch = wholeBatchAt(records, 0)
   if (batch === undefined) {

@@ -40,9 +40,52 @@ export const ALLOWED: readonly Allowed[] = [
     path: '*',
     reason: 'Apache Kafka trips over the name; here it is one that is not valid, as it is elsewhere',
   },
-  ...['topics', 'configs', 'produce'].map((area) => ({
-    case: `${area}: *`,
+  {
+    case: '*',
+    path: new RegExp(
+      String.raw`\.configs\.((leader|follower)\.replication\.throttled\.replicas|local\.retention\.(bytes|ms)|remote\.\S+)$`,
+    ),
+    reason: 'settings of tiered storage and of throttled reassignments, neither of which is there',
+  },
+  {
+    case: 'administration: an operation that does not exist',
+    path: '*.errorCode',
+    reason: 'Apache Kafka trips over the number; here the error says that the request is wrong',
+  },
+  {
+    case: 'topics: a boolean in capitals',
+    path: '*.configs.preallocate.value',
+    reason: 'values are shown in one form',
+  },
+  {
+    case: 'produce: an unknown codec',
+    path: '*.errorCode',
+    reason: 'Apache Kafka trips over the number; here the error says that the batch is wrong',
+  },
+  {
+    case: 'produce: a codec that the bytes are not in',
+    path: '*.errorCode',
+    reason: 'Apache Kafka trips over the bytes; here the error says that the batch is wrong',
+  },
+  {
+    case: 'produce: append time chosen by the client',
     path: '*',
-    reason: 'being gone through one by one',
-  })),
+    reason: 'Apache Kafka takes the batch and clears the mark; no client sends one, so here it is refused',
+  },
+  {
+    case: 'produce: *again',
+    path: '*.logAppendTimeMs',
+    reason:
+      'the time of a batch that was appended before is not remembered; -1: the one that the client gave it',
+  },
+  {
+    case: 'configs: *',
+    path: /\.configs\.(flush\.ms|segment\.jitter\.ms|segment\.ms)\.synonyms$/,
+    reason: 'the setting in another unit that the value comes from is shown, which Apache Kafka leaves out',
+  },
+  {
+    case: 'configs: a broker',
+    path: '*.log.retention.ms.synonyms.log.retention.hours',
+    reason: 'where log.retention.ms is given, the hours that it stands in for are not shown',
+  },
 ]

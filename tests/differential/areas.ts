@@ -1,4 +1,5 @@
 /** All areas, in the order in which they run. */
+import { administration } from './areas/administration.ts'
 import { apiVersions } from './areas/api-versions.ts'
 import { configs } from './areas/configs.ts'
 import { fetch } from './areas/fetch.ts'
@@ -15,6 +16,7 @@ export const AREAS: readonly Area[] = [
   topics,
   metadata,
   configs,
+  administration,
   produce,
   fetch,
   offsets,

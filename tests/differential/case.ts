@@ -13,6 +13,8 @@ export interface Step {
   readonly answer: { readonly api: AnyApi; readonly version: number } | null
   /** Asked again while the answer says that something is on its way. */
   readonly eventually: boolean
+  /** Asked again until the answer, as text, holds this. */
+  readonly until?: string
 }
 
 export interface TopicSpec {
@@ -50,6 +52,11 @@ export function ask<A extends AnyApi>(api: A, version: number, body: Body<A>): S
 /** The same, repeated while the broker says that it is not ready. */
 export function eventually(step: Step): Step {
   return { ...step, eventually: true }
+}
+
+/** The same, repeated until its answer shows what an earlier request has changed. */
+export function untilItShows(text: string, step: Step): Step {
+  return { ...step, eventually: true, until: text }
 }
 
 /** A request that the protocol has no answer to: what is compared is whether the connection stays open. */

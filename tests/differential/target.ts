@@ -54,7 +54,8 @@ export class Target {
     let outcome: unknown
     const ready = async (): Promise<boolean> => {
       outcome = await this.#send(client, step)
-      return !NOT_YET.test(JSON.stringify(outcome))
+      const text = JSON.stringify(outcome)
+      return !NOT_YET.test(text) && text.includes(step.until ?? '')
     }
     await waitUntil(ready, step.label, EVENTUALLY_MS).catch(() => {})
     return outcome

@@ -79,7 +79,6 @@ describe('CreateTopics', () => {
       errorCode: 0,
       numPartitions: 2,
       replicationFactor: 1,
-      topicId: ZERO_UUID,
     })
     expect(await partitionCount('checked')).toBe(0)
     const wrong = await create(topic('checked', { replicationFactor: 3 }), { validateOnly: true })

@@ -90,10 +90,8 @@ describe('DeleteTopics', () => {
       topics: [{ name: 'doubled', topicId: ZERO_UUID }, { topicId: id }],
       timeoutMs: 5000,
     })
-    expect(responses.map(({ errorCode }) => errorName(errorCode))).toEqual([
-      'INVALID_REQUEST',
-      'INVALID_REQUEST',
-    ])
+    expect(responses.map(({ errorCode }) => errorName(errorCode))).toEqual(['INVALID_REQUEST'])
+    expect(responses[0]).toMatchObject({ name: 'doubled', topicId: id })
     expect(await topicNames(client)).toContain('doubled')
   })
 })

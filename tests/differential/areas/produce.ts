@@ -124,7 +124,7 @@ const cases: Area['cases'] = {
   'an unknown codec': send(changed(22, 7)),
   'a codec that the bytes are not in': send(changed(22, 1)),
   'a control batch': send(changed(22, 0x20)),
-  'append time chosen by the client': send(changed(22, 0x08)),
+  'append time chosen by the client': send(changed(22, 0x08), { topic: 'refused' }),
   'a count that is too large': send(withField((batch) => batch.writeInt32BE(5, 57))),
   'a count of zero': send(withField((batch) => batch.writeInt32BE(0, 57))),
   'a negative count': send(withField((batch) => batch.writeInt32BE(-1, 57))),
@@ -204,6 +204,8 @@ export const produce: Area = {
   name: 'produce',
   topics: {
     log: { partitions: 2 },
+    // Of which more than one broker may take what the other refuses.
+    refused: {},
     small: { configs: { 'max.message.bytes': '1000' } },
     compacted: { configs: { 'cleanup.policy': 'compact' } },
     recent: {
