@@ -36,7 +36,8 @@ class GoodClient {
   readonly #client: WireClient
   #stopping = false
   #running: Promise<void> = Promise.resolve()
-  rounds = 0
+  /** Records that are there: one is, before the first round. */
+  rounds = 1
   slowestMs = 0
 
   constructor(address: string) {
@@ -93,6 +94,10 @@ describe('a broker that is used up by clients', () => {
     await client.createTopic('good', { replicationFactor: 1 })
     await client.createTopic('large', { replicationFactor: 1 })
     await client.createTopic('compacted', { replicationFactor: 1, configs: { 'cleanup.policy': 'compact' } })
+    for (const topic of ['good', 'large', 'compacted']) {
+      const isLed = async () => (await client.produce(topic, 0, ['0 '])) !== 'NOT_LEADER_OR_FOLLOWER'
+      await waitUntil(isLed, `${topic} is led`)
+    }
     await client.close()
     good = new GoodClient(broker.address)
     good.start('good')
