@@ -139,7 +139,7 @@ describe('a broker that is used up by clients', () => {
   /** The good client has gone on while others did what they did. */
   async function goodGoesOn(): Promise<void> {
     const before = good.rounds
-    await waitUntil(() => good.rounds > before + 20, 'the good client goes on', MAX_GOOD_REQUEST_MS)
+    await waitUntil(() => good.rounds > before + 20, 'the good client goes on', 30_000)
   }
 
   test('2,000 connections that do nothing', async () => {
@@ -186,7 +186,9 @@ describe('a broker that is used up by clients', () => {
   }, 60_000)
 
   test('a gigabyte of zeros in a megabyte', async () => {
-    const bomb = gzipBatch(gzipSync(Buffer.alloc(1024 * MiB), { level: 9 }))
+    const part = gzipSync(Buffer.alloc(64 * MiB), { level: 9 })
+    const bomb = gzipBatch(Buffer.concat(Array.from({ length: 16 }, () => part)))
+    expect(bomb.length).toBeLessThan(1.1 * MiB)
     const [client] = await attack(1)
     const { responses } = await client!.request(Produce, 9, {
       acks: -1,
