@@ -5,7 +5,6 @@
 import { BROKER_KEYS, type BrokerKey, isBrokerKey } from '../config/broker-keys.ts'
 import type { Config, GivenSource, TopicConfig } from '../config/config.ts'
 import { type ConfigValue, formatValue, type KeyRow, type KeyType } from '../config/key-row.ts'
-import { topicDefault } from '../config/topic-config.ts'
 import { TOPIC_KEYS, type TopicKey, type TopicKeyRow } from '../config/topic-keys.ts'
 import type { Settings } from '../metadata/alter-settings.ts'
 
@@ -67,16 +66,15 @@ function topicEntry(config: Config, topic: TopicConfig, key: TopicKey): ConfigEn
   }
 }
 
-/** What the topic has when it overrides nothing: the broker's keys that were given, then the default. */
+/** What the topic has when it overrides nothing: the broker's keys that were given, then the default of the last. */
 function inheritedSynonyms(config: Config, key: TopicKey): ConfigSynonym[] {
-  const row: TopicKeyRow = TOPIC_KEYS[key]
-  const given = row.broker.flatMap((synonym) => givenSynonyms(config, synonym.key))
-  const last = row.broker.at(-1)?.key
-  const lastRow: KeyRow | undefined = last && BROKER_KEYS[last]
-  const value =
-    (lastRow && formatValue(lastRow.default, lastRow.type)) ??
-    formatValue(topicDefault(config, key), row.type)
-  return [...given, { name: last ?? key, value, source: SOURCE.default }]
+  const { broker }: TopicKeyRow = TOPIC_KEYS[key]
+  const given = broker.flatMap((synonym) => givenSynonyms(config, synonym.key))
+  const [first, last] = [broker[0]?.key, broker.at(-1)?.key]
+  // As in Apache Kafka: where the first key says nothing, neither do those that stand in for it.
+  if (last === undefined || (given.length === 0 && BROKER_KEYS[first!].default === null)) return given
+  const { default: value, type }: KeyRow = BROKER_KEYS[last]
+  return [...given, { name: last, value: formatValue(value, type), source: SOURCE.default }]
 }
 
 function givenSynonyms(config: Config, key: BrokerKey): ConfigSynonym[] {
