@@ -25,7 +25,8 @@ export function finishInterrupted(
   const firstCleaned = cleaned.reduce((lowest, { offset }) => Math.min(lowest, offset), Infinity)
   const isVoid = ({ offset }: Leftover): boolean => offset >= firstCleaned
   const unwanted = names.filter((name) => name.endsWith(DELETED) || name.endsWith('.tmp'))
-  unwanted.push(...[...cleaned, ...swaps.filter(isVoid)].map(({ name }) => name))
+  // The .cleaned ones last: should the power be lost again, what is left of the others must stay void.
+  unwanted.push(...[...swaps.filter(isVoid), ...cleaned].map(({ name }) => name))
   for (const name of unwanted) files.remove(`${directory}/${name}`)
   const valid = swaps.filter((swap) => !isVoid(swap))
   if (valid.length > 0) completeSwap(files, directory, valid, logger)

@@ -315,7 +315,8 @@ export class PartitionLog {
 
   /** Where the earliest transaction begins that is open, or whose marker is not below the high watermark yet. */
   get firstUnstableOffset(): number | undefined {
-    return this.#writer.producers.firstUnstableOffset
+    const first = this.#writer.producers.firstUnstableOffset
+    return first === undefined ? undefined : Math.max(first, this.logStartOffset)
   }
 
   /** What readers of committed records may read: the high watermark, or an earlier undecided transaction. */

@@ -23,7 +23,7 @@ export interface RecoveryOptions {
   readonly logger: Logger
   readonly nowMs: number
   readonly logStartOffset: number
-  /** Everything before it was flushed. */
+  /** Everything before it was flushed, but for the indexes of the segment that was written to then. */
   readonly recoveryPoint: number
   /** Everything before it was compacted, and flushed then. */
   readonly compactedUpTo: number
@@ -52,7 +52,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredSegments {
   for (const [index, base] of bases.entries()) {
     const segment = openSegment(base, options)
     const next = bases[index + 1]
-    const isFlushed = options.stoppedCleanly || (next ?? Infinity) <= options.recoveryPoint
+    const isFlushed = options.stoppedCleanly || (next ?? Infinity) < options.recoveryPoint
     const problem = isFlushed ? problemOf(segment, next === undefined, there) : undefined
     if (!isFlushed || problem !== undefined) {
       changed = true

@@ -1,13 +1,14 @@
 /**
  * A file system in memory that loses power: writes reach the disk with a sync only, names with a sync of their
  * directory. `crashAt` stops it at the n-th change; `afterCrash` is what a machine finds when it starts again: of the
- * unsynced writes of each file some first ones, the last of those perhaps torn, and of each directory the old or the
- * new names.
+ * unsynced writes of each file some first ones, the last of those perhaps torn, sometimes with zeros where one of them
+ * should be; and of the unsynced names of each directory some first ones.
  */
 import path from 'node:path'
 import type { DirectoryEntry, Files, FileStat, OpenFile } from '../../broker/storage/files.ts'
 
 type Change = { at: number; bytes: Buffer } | { size: number }
+type NameChange = (names: Map<string, Node>) => void
 
 interface Node {
   live: Buffer
@@ -23,6 +24,8 @@ export class PowerLostError extends Error {
 export class CrashingFiles implements Files {
   #names: Map<string, Node>
   #durableNames: Map<string, Node>
+  /** By directory, since its last sync. */
+  readonly #nameChanges = new Map<string, NameChange[]>()
   #directories: Set<string>
   #changesLeft: number
   /** Changes made so far. */
@@ -48,17 +51,24 @@ export class CrashingFiles implements Files {
 
   /** `random`: from 0 to 1. */
   afterCrash(random: () => number, crashAt = Infinity): CrashingFiles {
-    const names = new Map<string, Node>()
-    const directories = [...this.#directories]
-    for (const directory of directories) {
-      const source = random() < 0.5 ? this.#names : this.#durableNames
-      for (const [name, node] of source) {
-        if (path.dirname(name) !== directory) continue
-        const content = survivingContent(node, random)
-        names.set(name, { live: content, durable: content, changes: [] })
-      }
+    const kept = new Map(this.#durableNames)
+    for (const changes of this.#nameChanges.values()) {
+      const count = Math.floor(random() * (changes.length + 1))
+      for (const change of changes.slice(0, count)) change(kept)
     }
-    return new CrashingFiles(crashAt, names, new Set(directories))
+    const names = new Map<string, Node>()
+    for (const [name, node] of kept) {
+      const content = survivingContent(node, random)
+      names.set(name, { live: content, durable: content, changes: [] })
+    }
+    return new CrashingFiles(crashAt, names, new Set(this.#directories))
+  }
+
+  #changeNames(file: string, change: NameChange): void {
+    this.#change()
+    change(this.#names)
+    const directory = path.dirname(file)
+    this.#nameChanges.set(directory, [...(this.#nameChanges.get(directory) ?? []), change])
   }
 
   open(file: string, options = { create: false }): OpenFile {
@@ -66,9 +76,8 @@ export class CrashingFiles implements Files {
     const found = this.#names.get(file)
     if (found !== undefined) return this.#handle(file, found)
     if (!options.create) throw new Error(`ENOENT: ${file}`)
-    this.#change()
     const node: Node = { live: Buffer.alloc(0), durable: Buffer.alloc(0), changes: [] }
-    this.#names.set(file, node)
+    this.#changeNames(file, (names) => names.set(file, node))
     return this.#handle(file, node)
   }
 
@@ -138,16 +147,19 @@ export class CrashingFiles implements Files {
   }
 
   rename(from: string, to: string): void {
-    this.#change()
     if (this.#directories.has(from)) return this.#renameDirectory(from, to)
     const node = this.#names.get(from)
     if (node === undefined) throw new Error(`ENOENT: ${from}`)
-    this.#names.delete(from)
-    this.#names.set(to, node)
+    this.#changeNames(to, (names) => {
+      names.delete(from)
+      names.set(to, node)
+    })
   }
 
   /** With all in it, at once and for good. */
   #renameDirectory(from: string, to: string): void {
+    this.#change()
+    this.#keepNames(from)
     const moved = (name: string): string =>
       path.dirname(name) === from ? path.join(to, path.basename(name)) : name
     const renamed = (names: Map<string, Node>) =>
@@ -160,19 +172,19 @@ export class CrashingFiles implements Files {
 
   remove(file: string): void {
     if (!this.exists(file)) return
-    this.#change()
-    this.#names.delete(file)
+    this.#changeNames(file, (names) => names.delete(file))
     if (!this.#directories.delete(file)) return
     for (const name of this.#names.keys()) if (path.dirname(name) === file) this.#names.delete(name)
   }
 
   async syncDirectory(directory: string): Promise<void> {
     this.#change()
-    const inside = ([name]: [string, Node]): boolean => path.dirname(name) === directory
-    this.#durableNames = new Map([
-      ...[...this.#durableNames].filter((entry) => !inside(entry)),
-      ...[...this.#names].filter(inside),
-    ])
+    this.#keepNames(directory)
+  }
+
+  #keepNames(directory: string): void {
+    for (const change of this.#nameChanges.get(directory) ?? []) change(this.#durableNames)
+    this.#nameChanges.delete(directory)
   }
 }
 
@@ -184,11 +196,23 @@ function changed(content: Buffer, change: Change): Buffer {
   return result
 }
 
+/** How often the writes of a file reach the disk out of order. */
+const OUT_OF_ORDER = 0.2
+
 function survivingContent(node: Node, random: () => number): Buffer {
   const kept = Math.floor(random() * (node.changes.length + 1))
-  const content = node.changes.slice(0, kept).reduce(changed, node.durable)
+  const isOutOfOrder = random() < OUT_OF_ORDER
+  const lost = isOutOfOrder ? Math.floor(random() * kept) : -1
+  const content = node.changes
+    .slice(0, kept)
+    .reduce((before, change, index) => changed(before, index === lost ? blank(change) : change), node.durable)
   const next = node.changes[kept]
   if (next === undefined || 'size' in next) return content
   const bytes = next.bytes.subarray(0, Math.floor(random() * next.bytes.length))
   return changed(content, { at: next.at, bytes })
+}
+
+/** What a file has where a write was lost and a later one was not. */
+function blank(change: Change): Change {
+  return 'size' in change ? change : { at: change.at, bytes: Buffer.alloc(change.bytes.length) }
 }
