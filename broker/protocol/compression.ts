@@ -26,6 +26,8 @@ export const COMPRESSION_LEVELS = {
 
 /** Large enough for most batches to be decompressed in one step. */
 const CHUNK_BYTES = 64 * 1024
+/** The same for what is large: each step is a way to another thread and back. */
+const LARGE_CHUNK_BYTES = 1024 * 1024
 const COPIED_AT_ONCE_BYTES = 4 * 1024 * 1024
 /** How long Snappy and LZ4 may work before others get their turn. */
 const PORTION_MS = 5
@@ -148,7 +150,7 @@ function unzstd(bytes: Buffer, maxBytes: number): Buffer {
 
 async function gunzipInBackground(bytes: Buffer, maxBytes: number): Promise<Buffer> {
   const output = new BoundedOutput(maxBytes)
-  await output.addFrom(zlib.createGunzip({ chunkSize: CHUNK_BYTES }), bytes)
+  await output.addFrom(zlib.createGunzip({ chunkSize: LARGE_CHUNK_BYTES }), bytes)
   return output.concatenated()
 }
 
@@ -156,7 +158,7 @@ async function unzstdInBackground(bytes: Buffer, maxBytes: number): Promise<Buff
   const output = new BoundedOutput(maxBytes)
   let position = 0
   do {
-    const decoder = zlib.createZstdDecompress(zstdReadOptions)
+    const decoder = zlib.createZstdDecompress({ ...zstdReadOptions, chunkSize: LARGE_CHUNK_BYTES })
     await output.addFrom(decoder, bytes.subarray(position))
     position += decoder.bytesWritten
   } while (position < bytes.length)

@@ -178,6 +178,12 @@ export class BatchView {
     this.setMaxTimestamp(timestampMs)
   }
 
+  /** Sets the type CreateTime, and the checksum with it. */
+  setCreateTime(): void {
+    this.buffer.writeUInt16BE(this.attributes & ~LOG_APPEND_TIME, this.position + ATTRIBUTES)
+    this.buffer.writeUInt32BE(this.#computeCrc(), this.position + CRC)
+  }
+
   /** Sets the largest timestamp, and the checksum with it. */
   setMaxTimestamp(timestampMs: number): void {
     writeInt64(this.buffer, timestampMs, this.position + MAX_TIMESTAMP)

@@ -88,16 +88,22 @@ function prepareBatch({ records, origin, config, nowMs }: ToAppend): BatchView |
   const batch = checkHeader(records, origin, config)
   if (origin === 'coordinator') return batch
   const rules = recordRules(config, nowMs)
-  checkTimestamps(batch, rules)
+  checkTimestamps(batch, config, rules)
   const work = new BatchWork(batch, config, rules)
   if (!work.needsRecords) return batch
   return work.atOnce() ?? work.inBackground()
 }
 
-/** What the header tells of the timestamps. */
-function checkTimestamps(batch: BatchView, { latestMs }: RecordRules): void {
+/**
+ * What the header tells of the timestamps. A client that says LogAppendTime is taken at its word where the topic keeps
+ * the times of clients: it gets CreateTime.
+ */
+function checkTimestamps(batch: BatchView, config: TopicConfig, { latestMs }: RecordRules): void {
   if (batch.timestampType === 'LogAppendTime') {
-    throw new KafkaError('INVALID_TIMESTAMP', 'clients may not set the timestamp type LogAppendTime')
+    if (batch.maxTimestamp < 0 || config.get('message.timestamp.type') === 'LogAppendTime') {
+      throw new KafkaError('INVALID_TIMESTAMP', 'clients may not set the timestamp type LogAppendTime')
+    }
+    batch.setCreateTime()
   }
   if (batch.codec !== 'none' && batch.maxTimestamp > latestMs) {
     throw new KafkaError('INVALID_TIMESTAMP', `timestamp ${batch.maxTimestamp} is later than ${latestMs}`)

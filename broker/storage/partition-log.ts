@@ -213,7 +213,12 @@ export class PartitionLog {
     const repeated = batch.producerId < 0 ? undefined : this.#writer.producers.check(batch, origin)
     if (repeated !== undefined) {
       await this.#writer.settled()
-      return this.#appendInfo(repeated.firstOffset, repeated.lastOffset, batch, true)
+      const { firstOffset, lastOffset, timestamp } = repeated
+      return {
+        ...this.#appendInfo(firstOffset, lastOffset, batch),
+        logAppendTimeMs: timestamp,
+        duplicate: true,
+      }
     }
     if (origin === 'client') this.#o.health.mustHaveRoom()
     else this.#o.health.mustHaveSpace()
@@ -222,16 +227,16 @@ export class PartitionLog {
     const baseOffset = this.#writer.nextOffset
     stampBatch(batch.buffer, batch.position, baseOffset, leaderEpoch)
     await this.#append([batch])
-    return this.#appendInfo(baseOffset, batch.lastOffset, batch, false)
+    return this.#appendInfo(baseOffset, batch.lastOffset, batch)
   }
 
-  #appendInfo(baseOffset: number, lastOffset: number, batch: BatchView, duplicate: boolean): AppendInfo {
+  #appendInfo(baseOffset: number, lastOffset: number, batch: BatchView): AppendInfo {
     return {
       baseOffset,
       lastOffset,
       logAppendTimeMs: batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : -1,
       logStartOffset: this.logStartOffset,
-      duplicate,
+      duplicate: false,
       sizeBytes: batch.sizeBytes,
     }
   }

@@ -72,6 +72,7 @@ function decodeProducer(reader: ByteReader): readonly [number, Producer] {
     lastSequence,
     firstOffset: lastOffset - delta,
     lastOffset,
+    timestamp: lastTimestamp,
   }
   const batches = lastOffset < 0 ? [] : [batch]
   return [producerId, { epoch, coordinatorEpoch, transactionFirstOffset, batches, lastTimestamp }]

@@ -22,6 +22,8 @@ export interface ProducerBatch {
   readonly lastSequence: number
   readonly firstOffset: number
   readonly lastOffset: number
+  /** The largest of its records. */
+  readonly timestamp: number
 }
 
 export interface Producer {
@@ -135,7 +137,8 @@ export class ProducerState {
     const { baseOffset: firstOffset, lastOffset, baseSequence, lastSequence } = batch
     const producer = this.#producerOf(batch.producerId, batch.producerEpoch)
     producer.lastTimestamp = batch.maxTimestamp
-    producer.batches.push({ firstSequence: baseSequence, lastSequence, firstOffset, lastOffset })
+    const timestamp = batch.maxTimestamp
+    producer.batches.push({ firstSequence: baseSequence, lastSequence, firstOffset, lastOffset, timestamp })
     if (producer.batches.length > BATCHES_KEPT) producer.batches.shift()
     if (!batch.isTransactional || producer.transactionFirstOffset >= 0) return
     producer.transactionFirstOffset = firstOffset

@@ -68,17 +68,6 @@ export const ALLOWED: readonly Allowed[] = [
     reason: 'Apache Kafka trips over the bytes; here the error says that the batch is wrong',
   },
   {
-    case: 'produce: append time chosen by the client',
-    path: '*',
-    reason: 'Apache Kafka takes the batch and clears the mark; no client sends one, so here it is refused',
-  },
-  {
-    case: 'produce: *again',
-    path: '*.logAppendTimeMs',
-    reason:
-      'the time of a batch that was appended before is not remembered; -1: the one that the client gave it',
-  },
-  {
     case: 'configs: *',
     path: /\.configs\.(flush\.ms|segment\.jitter\.ms|segment\.ms)\.synonyms$/,
     reason: 'the setting in another unit that the value comes from is shown, which Apache Kafka leaves out',

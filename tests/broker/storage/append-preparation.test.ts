@@ -2,6 +2,7 @@
  * What a leader makes of what clients send. The error codes are those that Apache Kafka's server answers, but where
  * docs/compatibility.md says otherwise.
  */
+import { jest } from '@jest/globals'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CODECS, type Codec, compress } from '../../../broker/protocol/compression.ts'
 import { KafkaError } from '../../../broker/protocol/errors.ts'
@@ -15,6 +16,9 @@ import { batchOfBytes, rawRecord, resealed } from '../../support/raw-records.ts'
 
 const NOW_MS = 1_700_000_000_000
 const MiB = 1024 * 1024
+
+// Large batches take their time on a busy machine.
+jest.setTimeout(60_000)
 
 type Settings = Readonly<Record<string, string>>
 
@@ -92,7 +96,6 @@ test.each<[string, string, Buffer]>([
   ['a control batch', 'INVALID_RECORD', one({ isControl: true })],
   ['a codec that does not exist', 'INVALID_RECORD', changed((batch) => batch.writeInt16BE(5, 21))],
   ['gzip that is none', 'INVALID_RECORD', changed((batch) => batch.writeInt16BE(1, 21))],
-  ['log append time', 'INVALID_TIMESTAMP', changed((batch) => batch.writeInt16BE(8, 21))],
   ['a base offset of 1', 'INVALID_RECORD', changed((batch) => batch.writeInt32BE(1, 4))],
   ['no records', 'INVALID_RECORD', counted(0, -1)],
   ['a negative count', 'INVALID_RECORD', counted(-1, -2)],
@@ -164,6 +167,17 @@ test('every record must be within the limits of its topic, in whatever codec', a
     const appendTime = { ...limits, 'message.timestamp.type': 'LogAppendTime' }
     expect(await errorOf(batchOf([{}, old, {}], { codec }), appendTime)).toBe('NONE')
   }
+})
+
+test('a client that says LogAppendTime gets CreateTime, and is refused where that is not what the topic has', async () => {
+  const records = (): Buffer => changed((batch) => batch.writeInt16BE(8, 21))
+  const prepared = await prepare(records())
+  expect([prepared.timestampType, prepared.maxTimestamp, prepared.isIntact()]).toEqual([
+    'CreateTime',
+    NOW_MS,
+    true,
+  ])
+  expect(await errorOf(records(), { 'message.timestamp.type': 'LogAppendTime' })).toBe('INVALID_TIMESTAMP')
 })
 
 test('the largest timestamp becomes that of the records', async () => {
@@ -275,7 +289,7 @@ test('batches are appended in the order in which they came, however long each ta
 test.each(['gzip', 'lz4', 'zstd'] as const)(
   'a bomb in %s is refused and others are served',
   async (codec) => {
-    const bomb = batchOfBytes(compress(codec, Buffer.alloc(200 * MiB)), {
+    const bomb = batchOfBytes(compress(codec, Buffer.alloc(130 * MiB)), {
       codec,
       compressed: true,
       timestamp: NOW_MS,
