@@ -62,6 +62,8 @@ export interface Surroundings {
   readonly files: Files
   readonly lock: (directory: string) => DirectoryLock
   readonly measure: MeasureSpace
+  /** Of the machine's present boot. */
+  readonly bootId: string
 }
 
 export interface BrokerServerOptions {
@@ -136,7 +138,7 @@ export class BrokerServer {
     const parts = this.#buildParts(metadata, clusterId, logs)
     await this.#serveMetrics(parts, logs)
     await this.#openListeners(parts)
-    const registration = await this.#register(metadata, parts.replicas)
+    const registration = await this.#register(metadata, parts.replicas, logs)
     parts.replicas.start()
     this.#closers.push('replicas', () => parts.replicas.close())
     const stopCleaning = startCleaning({
@@ -204,6 +206,7 @@ export class BrokerServer {
         files: surroundings.files,
         lock: surroundings.lock,
         measure: surroundings.measure,
+        bootId: surroundings.bootId,
       }),
     })
     logs.onOffline(({ directory, remaining }) => {
@@ -309,7 +312,11 @@ export class BrokerServer {
     await this.#connections.closeAll(IN_FLIGHT_GRACE_MS)
   }
 
-  async #register(metadata: ClusterMetadata, replicas: ReplicaManager): Promise<Registration> {
+  async #register(
+    metadata: ClusterMetadata,
+    replicas: ReplicaManager,
+    logs: LogManager,
+  ): Promise<Registration> {
     const { config } = this.#options
     this.#checkNotStopped()
     const identity = {
@@ -317,10 +324,12 @@ export class BrokerServer {
       endpoints: this.#endpoints,
       rack: config.get('broker.rack'),
       offlineReplicas: replicas.offlineReplicas(),
+      completeSince: logs.completeSince(),
     }
     const registration = await metadata.register(identity, config.get('quorum.session.timeout.ms'))
     this.#closers.push('registration', () => registration.close())
     this.#checkNotStopped()
+    await logs.confirmComplete(registration.epoch)
     return registration
   }
 

@@ -1,13 +1,15 @@
 /**
  * What the controller does about the partitions, as a pure function of the image.
  *
- * A member of the ISR is *current* when its broker is alive and had registered before the state was last written;
- * one that registered later is another life of that broker, which may have lost what the former had not flushed.
+ * A member of the ISR is *current* when its broker is alive and had registered before the ISR was last certain
+ * (`isrRevision`: when it was written by or with a leader); one that registered later is another life of that broker, which may have lost what the former had not flushed. It is
+ * *complete* when its broker vouches for that not having happened since then.
  *
  *   leader current                        stays; members that are not current leave the ISR (same leader epoch)
  *   leader not current, or shutting down  the first current member in assignment order leads, at leader epoch + 1
- *   no current member                     the first member that is alive at all leads: nobody knows more than it does
- *   no member alive                       leader -1, ISR kept: a member that returns leads. Only where the topic says
+ *   no current member                     the first complete one leads, or, once all members are back and none of them
+ *                                         is complete, the first of them: nobody knows more than they do
+ *   no such member                        leader -1, ISR kept: a member that returns leads. Only where the topic says
  *                                         unclean.leader.election.enable=true does any live replica lead: records may be lost
  *
  * A replica whose log directory failed counts as one whose broker is gone. The ISR never becomes empty.
@@ -70,7 +72,7 @@ function brokersWithReplica(
 }
 
 function nextState(partition: PartitionImage, broker: BrokerWithReplica, unclean: boolean): PartitionState {
-  const { replicas, isr, leader, stateRevision } = partition
+  const { replicas, isr, leader, stateRevision, isrRevision } = partition
   const alive = replicas.filter((id) => broker(id) !== undefined)
   const staying = alive.filter((id) => !broker(id)?.shuttingDown)
   // Its topic was created with more partitions than fit into one transaction.
@@ -90,7 +92,9 @@ function nextState(partition: PartitionImage, broker: BrokerWithReplica, unclean
   if (current.length > 0)
     return withLeader(partition, current.includes(leader) ? leader : firstOf(replicas, current), current)
 
-  const returned = isr.filter((id) => alive.includes(id))
+  const back = isr.filter((id) => alive.includes(id))
+  const complete = back.filter((id) => broker(id)!.completeSince <= isrRevision)
+  const returned = complete.length > 0 || back.length < isr.length ? complete : back
   const preferably = returned.filter((id) => staying.includes(id))
   const members = preferably.length > 0 ? preferably : returned
   if (members.length > 0)
@@ -100,11 +104,11 @@ function nextState(partition: PartitionImage, broker: BrokerWithReplica, unclean
       leaderEpoch: partition.leaderEpoch + 1,
     }
   if (unclean && staying.length > 0) return withLeader(partition, staying[0]!, [staying[0]!])
-  return withLeader(partition, -1, isr)
+  return { ...withLeader(partition, -1, isr), isrRevision: partition.isrRevision }
 }
 
 function isCurrent(broker: BrokerRegistration | undefined, partition: PartitionImage): boolean {
-  return broker !== undefined && broker.epoch <= partition.stateRevision
+  return broker !== undefined && broker.epoch <= partition.isrRevision
 }
 
 function firstOf(replicas: readonly number[], candidates: readonly number[]): number {

@@ -166,9 +166,18 @@ export class ImageFold {
       this.#brokers.delete(id)
       return
     }
-    const { endpoints, rack, shuttingDown, offlineReplicas } = held.value
+    const { endpoints, rack, shuttingDown, offlineReplicas, completeSince } = held.value
     const { createRevision: epoch, modRevision: revision } = held.entry
-    this.#brokers.set(id, { id, epoch, endpoints, rack, shuttingDown, offlineReplicas, revision })
+    this.#brokers.set(id, {
+      id,
+      epoch,
+      endpoints,
+      rack,
+      shuttingDown,
+      offlineReplicas,
+      completeSince: completeSince ?? epoch,
+      revision,
+    })
   }
 
   #build(before: MetadataImage, revision: number, changed: Changed): MetadataImage {
@@ -247,7 +256,8 @@ function topicImage(name: string, parts: TopicParts | undefined): TopicImage | u
   const { value, entry } = parts.topic
   const partitions = value.assignment.map((replicas, index): PartitionImage => {
     const state = parts.states.get(index)
-    return { index, replicas, ...(state?.value ?? OFFLINE), stateRevision: state?.entry.modRevision ?? 0 }
+    const stateRevision = state?.entry.modRevision ?? 0
+    return { index, replicas, isrRevision: stateRevision, ...(state?.value ?? OFFLINE), stateRevision }
   })
   const configs = parts.config?.value ?? new Map<string, string>()
   return { name, id: value.id, partitions, configs, revision: entry.modRevision }

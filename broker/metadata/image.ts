@@ -25,6 +25,11 @@ export interface BrokerRegistration {
   readonly shuttingDown: boolean
   /** Replicas on log directories that failed. */
   readonly offlineReplicas: OfflineReplicas
+  /**
+   * Since this revision of the metadata nothing that was appended here can have been lost: the logs were closed
+   * cleanly, or the machine has not been started since. The registration's own epoch when that is not known.
+   */
+  readonly completeSince: number
   /** Revision of the key's last write. */
   readonly revision: number
 }
@@ -40,6 +45,11 @@ export interface PartitionImage {
   readonly isr: readonly number[]
   /** Revision of the state key's last write: the compare value for changing it, and the partition epoch. */
   readonly stateRevision: number
+  /**
+   * Revision at which the members of the ISR were in sync for certain: the state's own, but while nobody leads that of
+   * the last state with a leader.
+   */
+  readonly isrRevision: number
 }
 
 export interface TopicImage {

@@ -63,12 +63,14 @@ export interface BrokerValue extends Pick<
   BrokerRegistration,
   'endpoints' | 'rack' | 'shuttingDown' | 'offlineReplicas'
 > {
+  /** undefined: since this registration. */
+  readonly completeSince: number | undefined
   readonly timestampMs: number
 }
 
 /** `host` and `port` are the first endpoint's, as old tools expect them. */
 export function encodeBroker(broker: BrokerValue): string {
-  const { endpoints, rack, shuttingDown, offlineReplicas, timestampMs } = broker
+  const { endpoints, rack, shuttingDown, offlineReplicas, completeSince, timestampMs } = broker
   return JSON.stringify({
     listener_security_protocol_map: Object.fromEntries(
       endpoints.map((e) => [e.listener, e.securityProtocol]),
@@ -83,6 +85,7 @@ export function encodeBroker(broker: BrokerValue): string {
     timestamp: String(timestampMs),
     ...(shuttingDown ? { shutting_down: true } : {}),
     ...(offlineReplicas.size > 0 ? { offline_replicas: encodeReplicas(offlineReplicas) } : {}),
+    ...(completeSince === undefined ? {} : { complete_since: completeSince }),
   })
 }
 
@@ -94,6 +97,7 @@ export function decodeBroker(text: string): BrokerValue {
     rack: typeof value['rack'] === 'string' ? value['rack'] : null,
     shuttingDown: value['shutting_down'] === true,
     offlineReplicas: decodeReplicas(value['offline_replicas']),
+    completeSince: typeof value['complete_since'] === 'number' ? value['complete_since'] : undefined,
     timestampMs: Number(value['timestamp']),
   }
 }
@@ -154,10 +158,13 @@ export function decodeTopic(text: string): TopicValue {
   return { id: value['topic_id'], assignment }
 }
 
-export type PartitionState = Pick<PartitionImage, 'leader' | 'leaderEpoch' | 'isr'>
+export interface PartitionState extends Pick<PartitionImage, 'leader' | 'leaderEpoch' | 'isr'> {
+  /** Only where it is not the revision at which this state is written. */
+  readonly isrRevision?: number
+}
 
 export function encodePartitionState(
-  { leader, leaderEpoch, isr }: PartitionState,
+  { leader, leaderEpoch, isr, isrRevision }: PartitionState,
   controllerEpoch: number,
 ): string {
   return JSON.stringify({
@@ -166,6 +173,7 @@ export function encodePartitionState(
     version: 1,
     leader_epoch: leaderEpoch,
     isr,
+    ...(isrRevision === undefined ? {} : { isr_revision: isrRevision }),
   })
 }
 
@@ -175,6 +183,9 @@ export function decodePartitionState(text: string): PartitionState {
     leader: integer(value['leader'], 'leader'),
     leaderEpoch: integer(value['leader_epoch'], 'leader_epoch'),
     isr: brokerIds(value['isr'], 'isr'),
+    ...(value['isr_revision'] === undefined
+      ? {}
+      : { isrRevision: integer(value['isr_revision'], 'isr_revision') }),
   }
 }
 

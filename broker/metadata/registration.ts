@@ -26,6 +26,8 @@ export interface BrokerIdentity {
   readonly rack: string | null
   /** As known when the broker registers first. */
   readonly offlineReplicas?: OfflineReplicas
+  /** As of the first registration; undefined: since that one. */
+  readonly completeSince?: number | undefined
 }
 
 export interface RegistrationOptions {
@@ -49,6 +51,7 @@ export class Registration {
   #epoch = -1
   #shuttingDown = false
   #offlineReplicas: OfflineReplicas
+  #completeSince: number | undefined
   /** Grows with every change to what the registration is to say. */
   #version = 0
   #publishing: Promise<void> | undefined
@@ -57,6 +60,7 @@ export class Registration {
   constructor(options: RegistrationOptions) {
     this.#options = options
     this.#offlineReplicas = options.broker.offlineReplicas ?? NO_OFFLINE_REPLICAS
+    this.#completeSince = options.broker.completeSince
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -172,6 +176,7 @@ export class Registration {
     }
     this.#lease = lease
     this.#epoch = result.revision
+    this.#completeSince ??= result.revision
     void this.#whenLost(lease, result.revision).then((reason) => {
       this.#registering = this.#registerAgain(lease, reason)
     })
@@ -231,6 +236,7 @@ export class Registration {
       ...broker,
       shuttingDown: this.#shuttingDown,
       offlineReplicas: this.#offlineReplicas,
+      completeSince: this.#completeSince,
       timestampMs: clock.now(),
     })
   }

@@ -24,6 +24,7 @@ export interface TakeOverOptions {
   readonly lock?: ((directory: string) => DirectoryLock) | undefined
   readonly knowsTopic?: ((topicId: string) => boolean) | undefined
   readonly logger: Logger
+  readonly bootId: string | undefined
   readonly onOffline: (health: DirectoryHealth) => void
 }
 
@@ -59,8 +60,11 @@ export async function takeOverDirectories(o: TakeOverOptions): Promise<TakenOver
     await completeMetaProperties(locked, o)
     const directories: LogDirectory[] = []
     for (const { health, lock } of locked) {
-      const { files, logger } = o
-      const directory = await unlessOffline(health, () => new LogDirectory({ health, lock, files, logger }))
+      const { files, logger, bootId } = o
+      const directory = await unlessOffline(
+        health,
+        () => new LogDirectory({ health, lock, files, logger, bootId }),
+      )
       if (directory === undefined) lock.release()
       else directories.push(directory)
     }

@@ -12,6 +12,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from './checkpoint-file.ts'
+import { Completeness } from './completeness.ts'
 import type { DirectoryHealth } from './directory-health.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import {
@@ -48,6 +49,7 @@ export class LogDirectory {
   /** Logs that are on their way into `logs`. */
   beingMade = 0
   readonly stoppedCleanly: boolean
+  readonly completeness: Completeness
   /** What the checkpoints said at the start, by partition directory name. */
   readonly recoveryPoints: Map<string, number>
   readonly startOffsets: Map<string, number>
@@ -60,7 +62,13 @@ export class LogDirectory {
   #queuedCheckpoint: Promise<void> | undefined
 
   /** Takes over a locked directory: reads its checkpoints and takes its clean-shutdown mark away. */
-  constructor(o: { health: DirectoryHealth; lock: DirectoryLock; files: Files; logger: Logger }) {
+  constructor(o: {
+    health: DirectoryHealth
+    lock: DirectoryLock
+    files: Files
+    logger: Logger
+    bootId: string | undefined
+  }) {
     this.health = o.health
     this.path = o.health.path
     this.#files = o.files
@@ -72,6 +80,13 @@ export class LogDirectory {
     this.compactionEnds = this.#readOffsets(COMPACTION_ENDS)
     const mark = `${this.path}/${CLEAN_SHUTDOWN}`
     this.stoppedCleanly = o.files.exists(mark)
+    const { files, bootId } = o
+    this.completeness = new Completeness({
+      files,
+      bootId,
+      directory: this.path,
+      stoppedCleanly: this.stoppedCleanly,
+    })
     o.files.remove(mark)
   }
 

@@ -10,6 +10,7 @@ import type { Logger } from '../runtime/logger.ts'
 import type { DirectoryHealth } from './directory-health.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import { DiskReserve } from './disk-reserve.ts'
+import { bootIdOfMachine } from './completeness.ts'
 import { type MeasureSpace, measureSpace } from './disk-space.ts'
 import { partitionDirectoryName } from './file-names.ts'
 import { pooledFiles } from './file-pool.ts'
@@ -35,6 +36,8 @@ export interface LogManagerOptions {
   readonly measure?: MeasureSpace
   /** What a topic overrides, as far as the quorum knows; nothing unless given. */
   readonly overridesOf?: (topic: string) => ReadonlyMap<string, string>
+  /** Of the boot of the machine, as the system tells it, unless given. */
+  readonly bootId?: string | undefined
   /** Whether the quorum knows this topic id: tells, should meta.properties be foreign, what is likely wrong. */
   readonly knowsTopic?: (topicId: string) => boolean
 }
@@ -122,6 +125,7 @@ export class LogManager {
       knowsTopic,
       logger: this.#logger,
       onOffline: (health) => this.#wentOffline(health),
+      bootId: this.#o.bootId ?? bootIdOfMachine(),
     })
     this.#healths = healths
     this.#directories = directories
@@ -138,6 +142,35 @@ export class LogManager {
     this.#offlineAtStart = healths.filter(({ isOnline }) => !isOnline).map(({ path }) => path)
     this.#scheduleUpkeep()
     await this.#keepReserve()
+  }
+
+  /**
+   * The revision of the metadata since which no record can have been lost here; undefined: some may have been in the
+   * start of the machine.
+   */
+  completeSince(): number | undefined {
+    let latest = 0
+    for (const { completeness } of this.#directories) {
+      if (completeness.since === undefined) return undefined
+      latest = Math.max(latest, completeness.since)
+    }
+    return latest
+  }
+
+  /** The broker takes part again since `revision`: from there on its directories are complete. */
+  async confirmComplete(revision: number): Promise<void> {
+    for (const directory of this.#directories) {
+      await unlessOffline(directory.health, () => directory.completeness.confirm(revision))
+    }
+  }
+
+  /** As far as a directory that has failed lets itself be written to. */
+  #distrust(failed: LogDirectory | undefined): void {
+    try {
+      failed?.completeness.forget()
+    } catch (error) {
+      this.#logger.debug({ directory: failed?.path, err: error }, 'the failed directory cannot be marked')
+    }
   }
 
   async #keepReserve(): Promise<void> {
@@ -161,6 +194,7 @@ export class LogManager {
     const logs = [...(failed?.logs ?? [])]
     for (const [name] of logs) this.#logs.delete(name)
     if (failed !== undefined) this.#release(failed)
+    this.#distrust(failed)
     const loss = {
       directory: health.path,
       logs: logs.map(([, log]) => log),

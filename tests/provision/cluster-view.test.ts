@@ -28,6 +28,7 @@ function viewOf(
         rack: null,
         shuttingDown: false,
         offlineReplicas: new Map(),
+        completeSince: undefined,
         timestampMs: 0,
       }),
     ]),

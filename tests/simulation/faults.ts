@@ -10,6 +10,8 @@ import { between, pick } from './random.ts'
 import type { Story } from './story.ts'
 import type { World } from './world.ts'
 
+/** Less than what message.timestamp.after.max.ms allows between a client and a broker. */
+const CLOCK_JUMP_MS = 600_000
 const PAUSE_BETWEEN_MS = { least: 200, most: 6_000 }
 
 export interface FaultsOptions {
@@ -18,13 +20,15 @@ export interface FaultsOptions {
   readonly quorum: SimulatedQuorum
   readonly brokers: readonly SimulatedBroker[]
   readonly story: Story
-  /** Whether the in-sync replicas of every partition, without this broker, are not empty, as the quorum has them. */
-  readonly isRedundantWithout: (brokerId: number) => boolean
+  /** Whether all brokers serve and all replicas are in sync, as the quorum has it. */
+  readonly isWhole: () => boolean
 }
 
 interface Fault {
   readonly name: string
   readonly weight: number
+  /** Whether it takes no broker away: the loss of a machine's memory and of a second broker no design survives. */
+  readonly sparesBrokers?: true
   /** Undefined when it cannot happen now; else what mends it, after so many milliseconds. */
   begin(): { readonly what: string; readonly forMs: number; readonly mend: () => void } | undefined
 }
@@ -33,6 +37,10 @@ export class Faults {
   readonly #o: FaultsOptions
   readonly #faults: readonly Fault[]
   readonly #mends = new Set<() => void>()
+  /** Under way, those that spare the brokers not counted. */
+  #serious = 0
+  /** A machine lost power, and its broker is not in sync again. */
+  #powerLost = false
   #stopped = false
   count = 0
 
@@ -46,8 +54,8 @@ export class Faults {
       { name: 'isolate', weight: 3, begin: () => this.#isolate() },
       { name: 'link', weight: 4, begin: () => this.#cutLink() },
       { name: 'quorum link', weight: 3, begin: () => this.#cutFromQuorum() },
-      { name: 'quorum', weight: 1, begin: () => this.#quorumAway() },
-      { name: 'clock', weight: 1, begin: () => this.#clockJump() },
+      { name: 'quorum', weight: 1, sparesBrokers: true, begin: () => this.#quorumAway() },
+      { name: 'clock', weight: 1, sparesBrokers: true, begin: () => this.#clockJump() },
     ]
   }
 
@@ -70,15 +78,19 @@ export class Faults {
     const { world, story } = this.#o
     const lots = this.#faults.flatMap((fault) => Array.from({ length: fault.weight }, () => fault))
     const fault = pick(world.random, lots)
+    if (this.#powerLost && this.#o.isWhole() && this.#serious === 0) this.#powerLost = false
+    if (this.#powerLost && fault.sparesBrokers !== true) return
     const begun = fault.begin()
     if (begun === undefined) return
     this.count += 1
+    if (fault.sparesBrokers !== true) this.#serious += 1
     story.tell('FAULT', `${begun.what} for ${Math.round(begun.forMs)} ms`)
     let mended = false
     const mend = (): void => {
       this.#mends.delete(mend)
       if (mended) return
       mended = true
+      if (fault.sparesBrokers !== true) this.#serious -= 1
       story.tell('FAULT', `over: ${begun.what}`)
       begun.mend()
     }
@@ -104,10 +116,11 @@ export class Faults {
     return { what: `kill -9 of broker ${broker.id}`, forMs: this.#durationMs(), mend: () => broker.start() }
   }
 
-  /** Never of the last machine that has what was acknowledged: that loss no design survives. */
+  /** Alone, since what only this machine's memory and another broker had would be lost for good. */
   #cutPower(): ReturnType<Fault['begin']> {
     const broker = this.#running()
-    if (broker === undefined || !this.#o.isRedundantWithout(broker.id)) return undefined
+    if (broker === undefined || this.#serious > 0 || !this.#o.isWhole()) return undefined
+    this.#powerLost = true
     broker.cutPower()
     return { what: `power cut of broker ${broker.id}`, forMs: this.#durationMs(), mend: () => broker.start() }
   }
@@ -202,7 +215,7 @@ export class Faults {
   #clockJump(): ReturnType<Fault['begin']> {
     const { brokers, world } = this.#o
     const broker = pick(world.random, brokers)
-    broker.clockOffsetMs += Math.round(between(world.random, -3_600_000, 3_600_000))
+    broker.clockOffsetMs = Math.round(between(world.random, -CLOCK_JUMP_MS, CLOCK_JUMP_MS))
     return { what: `clock of broker ${broker.id} jumps`, forMs: 0, mend: () => {} }
   }
 }

@@ -34,6 +34,7 @@ export class SimulatedBroker {
   /** Whether it is to run: what ends by itself is started again, as systemd does. */
   #wanted = false
   clockOffsetMs = 0
+  #boots = 1
   isServing = false
 
   constructor(id: number, cluster: SimulatedCluster) {
@@ -89,6 +90,7 @@ export class SimulatedBroker {
         files: this.disk.of(process),
         lock: () => ({ release: () => {} }),
         measure: () => Promise.resolve(AMPLE_SPACE),
+        bootId: `boot ${this.#boots}`,
       },
     })
     this.#server = server
@@ -129,6 +131,7 @@ export class SimulatedBroker {
     this.#cluster.network.powerOff(this.host)
     this.#end(this.#process)
     this.disk.losePower()
+    this.#boots += 1
   }
 
   pause(): void {

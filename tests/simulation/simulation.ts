@@ -115,10 +115,7 @@ export class Simulation {
       quorum: this.#quorum,
       brokers: this.brokers,
       story: this.story,
-      isRedundantWithout: (id) =>
-        this.#partitions().every(({ isr }) =>
-          isr.some((other) => other !== id && this.brokers[other - 1]!.isRunning),
-        ),
+      isWhole: () => this.#isWhole(),
     })
   }
 
@@ -156,10 +153,13 @@ export class Simulation {
   }
 
   #recovered(): Promise<void> {
-    return this.#poll(
-      () =>
-        this.brokers.every(({ isServing }) => isServing) &&
-        this.#partitions().every(({ isr, leader }) => isr.length === BROKERS && leader !== -1),
+    return this.#poll(() => this.#isWhole())
+  }
+
+  #isWhole(): boolean {
+    return (
+      this.brokers.every(({ isServing }) => isServing) &&
+      this.#partitions().every(({ isr, leader }) => isr.length === BROKERS && leader !== -1)
     )
   }
 

@@ -58,6 +58,7 @@ function brokerImage(id: number): BrokerRegistration {
     rack: null,
     shuttingDown: false,
     offlineReplicas: new Map(),
+    completeSince: 0,
     revision: 1,
   }
 }
@@ -76,6 +77,7 @@ export function topicImage(name: string, id: string, partitions: number, leader 
       leaderEpoch: 0,
       isr: [leader],
       stateRevision: 1,
+      isrRevision: 1,
     })),
   }
 }

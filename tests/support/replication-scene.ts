@@ -88,6 +88,7 @@ export class ReplicationScene {
       isr: [1, 2, 3],
       // Everybody registered before.
       stateRevision: (this.partition.state?.stateRevision ?? 100) + 1,
+      isrRevision: 0,
       ...state,
     })
   }

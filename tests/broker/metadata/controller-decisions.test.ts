@@ -1,5 +1,6 @@
 /**
  * Scenarios as text. Brokers: `1` alive since before the state was written, `1'` alive again since after it,
+ * `1~` the same, but its machine was started anew: it may have lost records,
  * `1!` shutting down, `1*` alive without its replica of the partition, whose log directory failed. A state: "leader@epoch [isr]" of a partition with replicas 1, 2, 3; "-" leads when nobody does.
  */
 import { decide, decidePreferred } from '../../../broker/metadata/controller-decisions.ts'
@@ -16,7 +17,7 @@ function brokers(text: string): Map<number, BrokerRegistration> {
   return new Map(
     words.map((word) => {
       const id = Number.parseInt(word, 10)
-      const epoch = word.includes("'") ? STATE_REVISION + id : id
+      const epoch = /['~]/.test(word) ? STATE_REVISION + id : id
       return [
         id,
         {
@@ -26,6 +27,7 @@ function brokers(text: string): Map<number, BrokerRegistration> {
           rack: null,
           shuttingDown: word.includes('!'),
           offlineReplicas: word.includes('*') ? LOST : NO_OFFLINE_REPLICAS,
+          completeSince: word.includes('~') ? epoch : 0,
           revision: epoch,
         },
       ]
@@ -42,6 +44,7 @@ function partition(text: string, stateRevision = STATE_REVISION): PartitionImage
     ...state,
     isr: isr!.split(' ').filter(Boolean).map(Number),
     stateRevision,
+    isrRevision: stateRevision,
   }
 }
 
@@ -62,6 +65,10 @@ test.each([
   ['leader and follower are lost', '3', '1@5 [1 2 3]', '3@6 [3]'],
   ['the last in-sync replica is lost', '2 3', '1@5 [1]', '-@6 [1]'],
   ['all are lost', '', '1@5 [1 2 3]', '-@6 [1 2 3]'],
+  ['all but one that may have lost records are lost', '2~', '1@5 [1 2 3]', '-@6 [1 2 3]'],
+  ['a complete one returns to it', "2~ 3'", '-@6 [1 2 3]', '3@7 [3]'],
+  ['all return, and each may have lost records', '1~ 2~ 3~', '-@6 [1 2 3]', '1@7 [1 2 3]'],
+  ['the only in-sync replica returns, and may have lost records', '1~ 2', '-@6 [1]', '1@7 [1]'],
   ['one that was not in sync returns', "2'", '-@6 [1 3]', 'no change'],
   ['an in-sync replica returns', "2 3'", '-@6 [1 3]', '3@7 [3]'],
   ['the whole cluster was restarted', "1' 2' 3'", '1@5 [1 2 3]', '1@6 [1 2 3]'],
@@ -90,7 +97,11 @@ test('what is decided needs no further decision', () => {
     for (const before of ['1@5 [1 2 3]', '3@5 [3]', '-@6 [1 3]']) {
       const [first] = decide(image(alive, partition(before)), { uncleanElection: false })
       if (first === undefined) continue
-      const written = { ...partition(text(first.next)), stateRevision: 1_000 }
+      const written = {
+        ...partition(text(first.next)),
+        stateRevision: 1_000,
+        isrRevision: first.next.isrRevision ?? 1_000,
+      }
       expect(decide(image(alive, written), { uncleanElection: false })).toEqual([])
     }
   }

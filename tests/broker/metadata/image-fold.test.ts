@@ -10,6 +10,7 @@ const brokerValue = keys.encodeBroker({
   rack: 'r',
   shuttingDown: false,
   offlineReplicas: new Map(),
+  completeSince: undefined,
   timestampMs: 1,
 })
 const topicValue = (id: string) =>

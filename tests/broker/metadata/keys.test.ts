@@ -10,6 +10,7 @@ test("values are those of Kafka's znodes", () => {
     rack: null,
     shuttingDown: false,
     offlineReplicas: new Map(),
+    completeSince: 17,
     timestampMs: 1_700_000_000_000,
   }
   expect(JSON.parse(keys.encodeBroker(broker))).toEqual({
@@ -20,6 +21,7 @@ test("values are those of Kafka's znodes", () => {
     port: 9092,
     version: 5,
     timestamp: '1700000000000',
+    complete_since: 17,
   })
   expect(keys.decodeBroker(keys.encodeBroker(broker))).toEqual(broker)
   expect(keys.decodeBroker(keys.encodeBroker({ ...broker, rack: 'a', shuttingDown: true }))).toMatchObject({

@@ -69,6 +69,7 @@ const REGISTRATION: BrokerRegistration = {
   rack: null,
   shuttingDown: false,
   offlineReplicas: new Map(),
+  completeSince: 0,
   revision: 12,
 }
 

@@ -35,6 +35,7 @@ function brokers(port: number, epoch = 12): ReadonlyMap<number, BrokerRegistrati
     rack: null,
     shuttingDown: false,
     offlineReplicas: new Map(),
+    completeSince: 0,
     revision: epoch,
   }
   return new Map([
