@@ -13,13 +13,22 @@ type Request = RequestOf<typeof Fetch>
 type Asked = Partial<Request['topics'][number]['partitions'][number]>
 type Response = ResponseOf<typeof Fetch>
 
-const broker = useBroker({ topics: { orders: 2 }, perTest: true })
+const broker = useBroker()
+let topic = ''
+let topics = 0
+
+/** Each test has a topic of its own, with two partitions. */
+beforeEach(async () => {
+  topics += 1
+  topic = `orders-${topics}`
+  await broker.createTopic(topic, 2)
+})
 
 async function append(texts: string[], index = 0): Promise<void> {
-  await broker.append('orders', texts, index)
+  await broker.append(topic, texts, index)
 }
 
-/** Partitions of the topic `orders`, from offset 0 unless told otherwise. */
+/** Partitions of the topic, from offset 0 unless told otherwise. */
 function request(asked: readonly Asked[], more: Partial<Request> = {}): Request {
   return {
     clusterId: null,
@@ -33,7 +42,7 @@ function request(asked: readonly Asked[], more: Partial<Request> = {}): Request 
     sessionEpoch: -1,
     topics: [
       {
-        topic: 'orders',
+        topic,
         topicId: ZERO_UUID,
         partitions: asked.map((one, index) => ({
           partition: index,
@@ -171,9 +180,9 @@ describe('waiting', () => {
   })
 
   test('a wait ends when the topic is deleted', async () => {
-    const topic = broker.metadata.image.topics.get('orders')!
+    const { id } = broker.metadata.image.topics.get(topic)!
     const asked = ask(request([{}], { maxWaitMs: 30_000 }))
-    await broker.metadata.deleteTopic('orders', topic.id)
+    await broker.metadata.deleteTopic(topic, id)
     expect(errorsOf(await asked)).toEqual(['UNKNOWN_TOPIC_OR_PARTITION'])
   })
 
@@ -209,7 +218,7 @@ test.each([
 
 test('finds topics by id from v13 on', async () => {
   await append(['a'])
-  const topicId = broker.metadata.image.topics.get('orders')!.id
+  const topicId = broker.metadata.image.topics.get(topic)!.id
   const byId = (id: string): Request => {
     const asked = request([{}])
     return { ...asked, topics: [{ ...asked.topics[0]!, topic: '', topicId: id }] }
@@ -240,9 +249,10 @@ describe('sessions', () => {
 
   test('a client that wants none gets none', async () => {
     await append(['a'])
+    const sessionsBefore = broker.fetchSessions.size
     const response = await ask(request([{}]))
     expect([response.sessionId, texts(response)]).toEqual([0, [['0:a']]])
-    expect(broker.fetchSessions.size).toBe(0)
+    expect(broker.fetchSessions.size).toBe(sessionsBefore)
   })
 
   test('the first answer has every partition, the next ones those with news only', async () => {
@@ -258,7 +268,7 @@ describe('sessions', () => {
     await append(['a', 'b'])
     const sessionId = await begin()
     await goOn(sessionId, 1, [{ fetchOffset: 2 }])
-    await broker.partition('orders').log.raiseLogStartOffset(1)
+    await broker.partition(topic).log.raiseLogStartOffset(1)
     const response = await goOn(sessionId, 2)
     expect(partitionsOf(response)).toMatchObject([{ partitionIndex: 0, logStartOffset: 1, highWatermark: 2 }])
     expect(told(await goOn(sessionId, 3))).toEqual({})
@@ -279,16 +289,17 @@ describe('sessions', () => {
     const { sessionId } = await ask(request([{}], { sessionEpoch: 0 }))
     await append(['b'], 1)
     expect(told(await goOn(sessionId!, 1, [{ partition: 1 }]))).toEqual({ 1: ['0:b'] })
-    const forgottenTopicsData = [{ topic: 'orders', topicId: ZERO_UUID, partitions: [1] }]
+    const forgottenTopicsData = [{ topic, topicId: ZERO_UUID, partitions: [1] }]
     const response = await ask(request([], { sessionId: sessionId!, sessionEpoch: 2, forgottenTopicsData }))
     expect([response.sessionId, told(response)]).toEqual([sessionId, {}])
   })
 
   test('a session without partitions ends', async () => {
     const sessionId = await begin()
-    const forgottenTopicsData = [{ topic: 'orders', topicId: ZERO_UUID, partitions: [0, 1] }]
+    const forgottenTopicsData = [{ topic, topicId: ZERO_UUID, partitions: [0, 1] }]
     const response = await ask(request([], { sessionId, sessionEpoch: 1, forgottenTopicsData }))
-    expect([response.sessionId, broker.fetchSessions.size]).toEqual([0, 0])
+    expect(response.sessionId).toBe(0)
+    expect(errorName((await goOn(sessionId, 2)).errorCode ?? 0)).toBe('FETCH_SESSION_ID_NOT_FOUND')
   })
 
   test('whoever got records is read last the next time, so that the limit starves nobody', async () => {
@@ -324,23 +335,23 @@ describe('sessions', () => {
   })
 
   test('a topic that is made anew under the same name is another one', async () => {
-    const { id } = broker.metadata.image.topics.get('orders')!
+    const { id } = broker.metadata.image.topics.get(topic)!
     const asked = request([{}], { sessionEpoch: 0 })
     const byId = { ...asked, topics: [{ ...asked.topics[0]!, topic: '', topicId: id }] }
     const { sessionId } = await ask(byId, 13)
-    await broker.metadata.deleteTopic('orders', id)
-    await waitUntil(() => broker.replicas.partition('orders', 0) === undefined, 'the topic is gone')
+    await broker.metadata.deleteTopic(topic, id)
+    await waitUntil(() => broker.replicas.partition(topic, 0) === undefined, 'the topic is gone')
     expect(errorsOf(await ask(request([], { sessionId: sessionId!, sessionEpoch: 1 }), 13))).toEqual([
       'UNKNOWN_TOPIC_OR_PARTITION',
     ])
-    await broker.createTopic('orders')
+    await broker.createTopic(topic)
     expect(errorsOf(await ask(request([], { sessionId: sessionId!, sessionEpoch: 2 }), 13))).toEqual([
       'INCONSISTENT_TOPIC_ID',
     ])
   })
 
   test.each([
-    ['an id that nobody has', 1, 1, 12, 'FETCH_SESSION_ID_NOT_FOUND'],
+    ['an id that nobody has', 12_345, 1, 12, 'FETCH_SESSION_ID_NOT_FOUND'],
     ['an epoch that was used', 0, 1, 12, 'INVALID_FETCH_SESSION_EPOCH'],
     ['an epoch to come', 0, 3, 12, 'INVALID_FETCH_SESSION_EPOCH'],
     ['ids of topics after their names', 0, 2, 13, 'FETCH_SESSION_TOPIC_ID_ERROR'],
@@ -378,7 +389,7 @@ describe('read_committed', () => {
 
   function end(outcome: 'commit' | 'abort'): Promise<unknown> {
     const options = { acks: -1, timeoutMs: 1000, origin: 'coordinator' } as const
-    return broker.partition('orders').append(marker(outcome, { producerId: 7 }), options)
+    return broker.partition(topic).append(marker(outcome, { producerId: 7 }), options)
   }
 
   test('gets a list of aborted transactions, others none', async () => {
@@ -389,7 +400,7 @@ describe('read_committed', () => {
 
   test('reads up to the first transaction that is undecided, and others up to the end', async () => {
     await append(['a'])
-    await broker.append('orders', producerBatch(['b'], tx))
+    await broker.append(topic, producerBatch(['b'], tx))
     await append(['c'])
     const response = await committed()
     expect(texts(response)).toEqual([['0:a']])
@@ -399,7 +410,7 @@ describe('read_committed', () => {
 
   test('is told which of the records were aborted', async () => {
     await append(['a'])
-    await broker.append('orders', producerBatch(['b'], tx))
+    await broker.append(topic, producerBatch(['b'], tx))
     await end('abort')
     const response = await committed()
     expect(partitionsOf(response)[0]).toMatchObject({
@@ -410,7 +421,7 @@ describe('read_committed', () => {
   })
 
   test('a wait ends when a transaction is decided, not before', async () => {
-    await broker.append('orders', producerBatch(['b'], tx))
+    await broker.append(topic, producerBatch(['b'], tx))
     let isAnswered = false
     const asked = committed(0, { maxWaitMs: 30_000 }).then((response) => {
       isAnswered = true
