@@ -5,7 +5,7 @@ import { type ConnectionLimits, Connections } from '../../../broker/network/conn
 import { Listener } from '../../../broker/network/listener.ts'
 import { RequestMemory } from '../../../broker/network/request-memory.ts'
 import { BufferPool } from '../../../broker/runtime/buffer-pool.ts'
-import { systemClock } from '../../../broker/runtime/clock.ts'
+import { type Clock, systemClock } from '../../../broker/runtime/clock.ts'
 import { silentLogger } from '../../../broker/runtime/logger.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { waitUntil } from '../../support/wait-until.ts'
@@ -17,7 +17,7 @@ function limited(limits: Partial<ConnectionLimits>): Connections {
   )
 }
 
-function listenerOn(address: string, connections = limited({})): Listener {
+function listenerOn(address: string, connections = limited({}), clock: Clock = systemClock): Listener {
   const { listeners } = loadConfig({
     'node.id': '1',
     'quorum.connect': 'a:1',
@@ -32,7 +32,7 @@ function listenerOn(address: string, connections = limited({})): Listener {
     backlog: 50,
     maxFrameBytes: 1000,
     maxIdleMs: -1,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
   })
 }
@@ -80,6 +80,27 @@ describe('a listener', () => {
     listener.close()
     await connections.closeAll(100)
     expect(connections.size).toBe(0)
+  })
+
+  test('lets connections wait for their end that an address makes faster than its quota', async () => {
+    const clock = new ManualClock()
+    const connections = limited({ rateOfAddress: () => 0.1 })
+    const listener = listenerOn('PLAINTEXT://127.0.0.1:0', connections, clock)
+    await listener.open()
+    const open = () => connect({ host: '127.0.0.1', port: listener.port }).resume()
+    const first = open()
+    await waitUntil(() => connections.size === 1, 'the first is served')
+    const second = open()
+    await once(second, 'connect')
+    let ended = false
+    const closed = once(second, 'close').then(() => (ended = true))
+    await waitUntil(() => clock.pending > 0, 'the second waits')
+    expect([connections.size, ended]).toEqual([1, false])
+    clock.advance(1000)
+    await closed
+    first.destroy()
+    listener.close()
+    await connections.closeAll(100)
   })
 
   test('closes connections beyond those that one address may have', async () => {
