@@ -202,6 +202,7 @@ export class BrokerServer {
       logger: this.#logger,
       overridesOf: (topic) => metadata.image.topics.get(topic)?.configs ?? new Map(),
       knowsTopic: (topicId) => metadata.image.topicNames.has(topicId),
+      soleReplicas: () => soleReplicas(metadata.image, config.brokerId),
       ...(surroundings && {
         files: surroundings.files,
         lock: surroundings.lock,
@@ -380,6 +381,15 @@ export class BrokerServer {
   #checkNotStopped(): void {
     if (this.#stopping !== undefined) throw new Error('stopped while it was starting')
   }
+}
+
+/** Partitions of which no other replica is in sync. */
+function soleReplicas(image: MetadataImage, brokerId: number): { topic: string; partition: number }[] {
+  return [...image.topics.values()].flatMap(({ name, partitions }) =>
+    partitions
+      .filter(({ isr }) => isr.length === 1 && isr[0] === brokerId)
+      .map(({ index }) => ({ topic: name, partition: index })),
+  )
 }
 
 /** Partitions led here that another replica could lead: in sync, alive, and not stopping itself. */

@@ -6,10 +6,12 @@
 import type { Logger } from '../runtime/logger.ts'
 import { DirectoryHealth } from './directory-health.ts'
 import { type DirectoryLock, DirectoryLockedError, lockDirectory } from './directory-lock.ts'
+import { partitionDirectoryName, type TopicPartition } from './file-names.ts'
 import type { Files } from './files.ts'
 import { LogDirectory } from './log-directory.ts'
 import {
   checkMetaProperties,
+  META_PROPERTIES,
   MetaPropertiesError,
   readMetaProperties,
   writeMetaProperties,
@@ -23,6 +25,7 @@ export interface TakeOverOptions {
   readonly files: Files
   readonly lock?: ((directory: string) => DirectoryLock) | undefined
   readonly knowsTopic?: ((topicId: string) => boolean) | undefined
+  readonly soleReplicas?: (() => readonly TopicPartition[]) | undefined
   readonly logger: Logger
   readonly bootId: string | undefined
   readonly onOffline: (health: DirectoryHealth) => void
@@ -57,6 +60,7 @@ export async function takeOverDirectories(o: TakeOverOptions): Promise<TakenOver
       const lock = await unlessOffline(health, () => lockAndRead(health.path, o))
       if (lock !== undefined) locked.push({ health, lock })
     }
+    for (const health of withoutMount(locked, o)) leaveUnused(health, locked)
     await completeMetaProperties(locked, o)
     const directories: LogDirectory[] = []
     for (const { health, lock } of locked) {
@@ -86,6 +90,36 @@ function lockAndRead(path: string, o: TakeOverOptions): DirectoryLock {
     lock.release()
     throw error
   }
+}
+
+interface Unmounted {
+  readonly health: DirectoryHealth
+  readonly missing: readonly string[]
+}
+
+/**
+ * Directories that are as new, while partitions that nobody else has are in none of those that are not: their file
+ * systems are not mounted, as far as can be told. A broker whose directories are all new, or one with a directory that
+ * cannot be read, gives no reason to think so.
+ */
+function withoutMount(locked: readonly Locked[], o: TakeOverOptions): Unmounted[] {
+  const isNew = ({ health }: Locked): boolean => readMetaProperties(health.path, o.files) === undefined
+  const used = locked.filter((candidate) => !isNew(candidate))
+  if (used.length === 0 || used.length === locked.length || locked.length < o.dirs.length) return []
+  const found = new Set(locked.flatMap(({ health }) => o.files.list(health.path).map(({ name }) => name)))
+  const expected = (o.soleReplicas?.() ?? []).map((at) => partitionDirectoryName(at.topic, at.partition))
+  const missing = expected.filter((name) => !found.has(name))
+  return missing.length === 0 ? [] : locked.filter(isNew).map(({ health }) => ({ health, missing }))
+}
+
+function leaveUnused({ health, missing }: Unmounted, locked: Locked[]): void {
+  const reason =
+    `it is empty, but ${missing.length} partitions that only this broker has (${missing.slice(0, 3).join(', ')}) are in none ` +
+    `of log.dirs. Mount its file system and start again; to have them made anew without their records, put the line ` +
+    `version=1 into ${health.path}/${META_PROPERTIES}`
+  health.failure(health.path, new Error(reason))
+  const at = locked.findIndex((candidate) => candidate.health === health)
+  for (const { lock } of locked.splice(at, 1)) lock.release()
 }
 
 async function completeMetaProperties(locked: readonly Locked[], o: TakeOverOptions): Promise<void> {

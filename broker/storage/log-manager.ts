@@ -12,7 +12,7 @@ import type { DirectoryLock } from './directory-lock.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { bootIdOfMachine } from './completeness.ts'
 import { type MeasureSpace, measureSpace } from './disk-space.ts'
-import { partitionDirectoryName } from './file-names.ts'
+import { partitionDirectoryName, type TopicPartition } from './file-names.ts'
 import { pooledFiles } from './file-pool.ts'
 import { type Files, nodeFiles } from './files.ts'
 import { type LogToOpen, LogMoves, type OpenAt } from './log-moves.ts'
@@ -40,6 +40,8 @@ export interface LogManagerOptions {
   readonly bootId?: string | undefined
   /** Whether the quorum knows this topic id: tells, should meta.properties be foreign, what is likely wrong. */
   readonly knowsTopic?: (topicId: string) => boolean
+  /** The partitions of which the quorum has no other replica in sync: their absence means a loss. */
+  readonly soleReplicas?: () => readonly TopicPartition[]
 }
 
 /** A log directory went offline. */
@@ -115,7 +117,7 @@ export class LogManager {
   }
 
   async #open(): Promise<void> {
-    const { dirs, clusterId, nodeId, knowsTopic, lock } = this.#o
+    const { dirs, clusterId, nodeId, knowsTopic, soleReplicas, lock } = this.#o
     const { healths, directories } = await takeOverDirectories({
       dirs,
       clusterId,
@@ -123,6 +125,7 @@ export class LogManager {
       files: this.#files,
       lock,
       knowsTopic,
+      soleReplicas,
       logger: this.#logger,
       onOffline: (health) => this.#wentOffline(health),
       bootId: this.#o.bootId ?? bootIdOfMachine(),

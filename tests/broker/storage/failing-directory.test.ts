@@ -1,8 +1,8 @@
 /** Logs on disks that fail or fill up in the middle of things. */
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { encodeBatch } from '../../../broker/protocol/record-codec.ts'
-import type { DirectoryLoss, LogManager } from '../../../broker/storage/log-manager.ts'
+import type { DirectoryLoss, LogManager, LogManagerOptions } from '../../../broker/storage/log-manager.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import { FaultyFiles, type Operation } from '../../support/faulty-files.ts'
 import {
@@ -27,9 +27,9 @@ let logs: LogManager
 let losses: DirectoryLoss[]
 let freeBytes: number
 
-async function open(): Promise<LogManager> {
+async function open(more: Partial<LogManagerOptions> = {}): Promise<LogManager> {
   const measure = () => Promise.resolve({ fileSystem: 'x', totalBytes: 2 ** 40, usableBytes: freeBytes })
-  const opened = await openLogs('', files, { dirs, clock, measure })
+  const opened = await openLogs('', files, { dirs, clock, measure, ...more })
   opened.onOffline((loss) => losses.push(loss))
   return opened
 }
@@ -223,6 +223,27 @@ describe('at the start', () => {
     await logs.close()
     logs = await open()
     expect([...logs.logs()].flatMap(texts).toSorted()).toEqual(['one', 'three', 'two'])
+  })
+
+  describe('a directory that is empty all of a sudden', () => {
+    const soleReplicas = () => [0, 1].map((partition) => ({ topic: 't', partition }))
+
+    beforeEach(() => rmSync(dirs[0], { recursive: true }))
+
+    test('is offline when nobody else has what is missing: its file system is not mounted', async () => {
+      logs = await open({ soleReplicas })
+      expect(logs.offlineAtStart).toEqual([dirs[0]])
+      expect(logs.healths[0]!.offlineReason).toContain('1 partitions that only this broker has (t-')
+      await logs.close()
+      writeFileSync(path.join(dirs[0], 'meta.properties'), 'version=1\n')
+      logs = await open({ soleReplicas })
+      expect(logs.offlineAtStart).toEqual([])
+    })
+
+    test('is used when others have what is missing', async () => {
+      logs = await open({ soleReplicas: () => [] })
+      expect(logs.offlineAtStart).toEqual([])
+    })
   })
 
   test('without any directory left, the broker does not start, and says why', async () => {
