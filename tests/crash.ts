@@ -23,6 +23,8 @@ const first = numberOf(values.seed)
 const end = first + numberOf(values.runs)
 const steps = numberOf(values.steps)
 
+/** Of one seed: those that follow are mostly of one cause. */
+const SHOWN = 3
 let failures = 0
 for (let seed = first; seed < end; seed++) {
   const changes = await changesOf(seed, steps)
@@ -32,7 +34,7 @@ for (let seed = first; seed < end; seed++) {
       await checkCrash({ seed, steps, crashAt })
     } catch (error) {
       failures += 1
-      console.error((error as Error).message)
+      if (failures - before <= SHOWN) console.error((error as Error).message)
     }
   }
   console.log(`seed ${seed}: ${changes + 1} crashes, ${failures - before} failures`)

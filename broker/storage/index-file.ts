@@ -83,10 +83,13 @@ export class IndexFile {
     return low - 1
   }
 
-  /** Room for one more entry, to be filled in at once. */
+  /** Room for one more entry, to be filled in at once. An absent file is there afterwards, if empty. */
   append(): Buffer {
     if ((this.#pendingCount + 1) * this.#entryBytes > PENDING_BYTES) this.writePending()
-    this.#pending ??= Buffer.allocUnsafeSlow(PENDING_BYTES)
+    if (this.#pending === undefined) {
+      this.#open()
+      this.#pending = Buffer.allocUnsafeSlow(PENDING_BYTES)
+    }
     this.#pendingCount += 1
     return this.entry(this.count - 1)
   }

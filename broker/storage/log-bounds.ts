@@ -49,7 +49,8 @@ export class LogBounds {
       return epochs.flush(writer.logEndOffset)
     }
     if (offset <= this.#logStartOffset) return this.restartAt(Math.min(offset, this.#logStartOffset))
-    await flusher.lowerTo(offset)
+    // Not to the offset: a batch that spans it goes as well, and what then takes its place is not flushed.
+    await flusher.lowerTo(segments.baseBelow(offset))
     writer.write()
     segments.cutTo(offset)
     await segments.active.flush()

@@ -10,6 +10,7 @@ import type { Logger } from '../runtime/logger.ts'
 import { SWAP } from './file-names.ts'
 import type { Files } from './files.ts'
 import { newCleanedSegment, Segment } from './segment.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
 
 export interface LogSegmentsOptions {
   readonly files: Files
@@ -64,9 +65,21 @@ export class LogSegments {
     }
   }
 
+  /** Takes note of a transaction whose abort marker the active segment is about to get. */
+  addAborted(aborted: AbortedTransaction): void {
+    this.active.addAborted(aborted)
+    // The first one makes the file of the index.
+    this.#namesChanged = true
+  }
+
   /** An empty segment under a name of its own, for the cleaner to fill. */
   newCleaned(baseOffset: number): Segment {
     return newCleanedSegment(this.#optionsFor(baseOffset))
+  }
+
+  /** Where the segment begins that a cut to `offset` leaves as the active one. */
+  baseBelow(offset: number): number {
+    return this.#all.findLast(({ baseOffset }) => baseOffset < offset)?.baseOffset ?? offset
   }
 
   /** Drops the batch that holds `offset` and all after it. */

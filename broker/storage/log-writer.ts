@@ -88,7 +88,7 @@ export class LogWriter {
       }
       this.#o.epochs.assign(batch.leaderEpoch, batch.baseOffset)
       const aborted = this.#producers.update(batch)
-      if (aborted !== undefined) segments.active.addAborted(aborted)
+      if (aborted !== undefined) segments.addAborted(aborted)
       this.#staged.push(batch)
       this.#stagedBytes += batch.sizeBytes
       this.#nextOffset = batch.lastOffset + 1

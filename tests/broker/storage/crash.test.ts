@@ -25,6 +25,10 @@ test.each([
   // A segment rolled right after a flush, which had not covered its indexes.
   { seed: 15, crashAt: 270 },
   { seed: 6, crashAt: 340 },
+  // The first aborted transaction of a segment: its index is a new file.
+  { seed: 12, crashAt: 347 },
+  // A truncation to the middle of a batch.
+  { seed: 13, crashAt: 111 },
 ])('seed $seed, power lost at change $crashAt', async ({ seed, crashAt }) => {
   await expect(checkCrash({ seed, steps: STEPS, crashAt })).resolves.toBeUndefined()
 })
