@@ -77,4 +77,9 @@ export const ALLOWED: readonly Allowed[] = [
     path: '*.log.retention.ms.synonyms.log.retention.hours',
     reason: 'where log.retention.ms is given, the hours that it stands in for are not shown',
   },
+  {
+    case: 'quotas: a rate that is no number',
+    path: '*.errorCode',
+    reason: 'Apache Kafka takes it, and holds clients to it; here it is refused',
+  },
 ]

@@ -8,6 +8,7 @@ import { metadata } from './areas/metadata.ts'
 import { offsets } from './areas/offsets.ts'
 import { partitions } from './areas/partitions.ts'
 import { produce } from './areas/produce.ts'
+import { quotas } from './areas/quotas.ts'
 import { topics } from './areas/topics.ts'
 import type { Area } from './case.ts'
 
@@ -22,4 +23,6 @@ export const AREAS: readonly Area[] = [
   offsets,
   partitions,
   groups,
+  // The last one: quotas hold for whoever comes after.
+  quotas,
 ]
