@@ -1,6 +1,5 @@
 /** The cases: each is run against both servers in turn. Their sizes are bounded in bytes, so that a run is in time. */
 import type { KafkaTools } from '../tests/setup/kafka-tools.ts'
-import { WireClient } from '../tests/support/wire-client.ts'
 import {
   consumerPerfTest,
   kcatConsume,
@@ -160,17 +159,4 @@ export const CASES: readonly Case[] = [
 
 function count(number: number, thing: string): string {
   return `${number} ${thing}${number === 1 ? '' : 's'}`
-}
-
-/** Makes the topic of a case, or removes it. */
-export async function withTopics(
-  address: string,
-  action: (client: WireClient) => Promise<void>,
-): Promise<void> {
-  const client = new WireClient([address])
-  try {
-    await action(client)
-  } finally {
-    await client.close()
-  }
 }

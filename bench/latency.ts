@@ -9,6 +9,7 @@ import { Produce } from '../broker/protocol/apis/produce.ts'
 import { errorName } from '../broker/protocol/errors.ts'
 import { splitBatches } from '../broker/protocol/record-batch.ts'
 import { batchOfTexts } from '../tests/support/records.ts'
+import { withTopics } from './topics.ts'
 import { TestClient } from '../tests/support/test-client.ts'
 
 const PRODUCE_VERSION = 9
@@ -33,6 +34,7 @@ export interface Percentiles {
 }
 
 export async function measureLatency(load: LatencyLoad): Promise<Percentiles> {
+  await withTopics(load.address, (client) => client.write(load.topic, 0, ['the partition has a leader']))
   const producer = await TestClient.connect(load.address)
   const consumer = await TestClient.connect(load.address)
   const sentMs: number[] = []
@@ -84,7 +86,7 @@ async function awaitAnswers(client: TestClient, total: number): Promise<void> {
   }
 }
 
-/** One producer, one partition, one record a batch: the record at offset n is the n-th that was sent. */
+/** One producer, one partition, one record a batch: after the first, which does not count, they come as they were sent. */
 async function receiveAll(
   client: TestClient,
   topic: string,
@@ -99,7 +101,7 @@ async function receiveAll(
       topics: [
         {
           topic,
-          partitions: [{ partition: 0, fetchOffset: latencies.length, partitionMaxBytes: 1_000_000 }],
+          partitions: [{ partition: 0, fetchOffset: 1 + latencies.length, partitionMaxBytes: 1_000_000 }],
         },
       ],
       forgottenTopicsData: [],

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import type { KafkaTools } from '../tests/setup/kafka-tools.ts'
 import { startBroker } from '../tests/support/start-broker.ts'
-import { withTopics } from './cases.ts'
+import { withTopics } from './topics.ts'
 import { consumerPerfTest, producerPerfTest } from './clients.ts'
 
 const TOPIC = 'profile'

@@ -1,6 +1,7 @@
 /** Runs the cases against both servers in turn, round after round. */
 import type { KafkaTools } from '../tests/setup/kafka-tools.ts'
-import { type Case, type Part, type Scene, withTopics } from './cases.ts'
+import { type Case, type Part, type Scene } from './cases.ts'
+import { withTopics } from './topics.ts'
 import { consumerPerfTest, producerPerfTest } from './clients.ts'
 import { type Contender, type ContenderName, startContender } from './contenders.ts'
 import { type Measured, type MeasureName } from './measures.ts'

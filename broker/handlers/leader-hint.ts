@@ -29,6 +29,7 @@ export function leaderEndpoints(
   leaderIds: readonly number[],
   context: RequestContext,
 ): { nodeId: number; host: string; port: number; rack: string | null }[] {
+  if (leaderIds.length === 0) return []
   return [...new Set(leaderIds)].flatMap((nodeId) => {
     const broker = context.metadata.image.brokers.get(nodeId)
     const endpoint = broker?.endpoints.find(({ listener }) => listener === context.listener)

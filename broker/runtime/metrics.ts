@@ -1,12 +1,17 @@
 /** What one broker counts and measures, in a registry of its own so that several brokers fit in one process. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { Histogram } from './histogram.ts'
 import { type MetricNameOf, METRICS, type MetricRow } from './metric-table.ts'
 
 export type RequestOutcome = 'answered' | 'failed' | 'unanswered'
 
-type RequestSeries = Readonly<Record<RequestOutcome, Counter.Internal>> & {
-  readonly seconds: Histogram.Internal<string>
+/** Of one API. Counted here rather than by the library, as this is on the way of every request. */
+interface RequestSeries {
+  readonly outcomes: Record<RequestOutcome, number>
+  readonly seconds: Histogram
 }
+
+const REQUEST_SECONDS = 'kafka_network_request_seconds'
 
 /** One value, or one for each value of the metric's label. */
 export type Reading = number | Iterable<readonly [label: string, value: number]>
@@ -16,30 +21,36 @@ export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #requests = new Counter({
-    ...settingsOf('kafka_network_requests_total'),
-    registers: [this.#registry],
-  })
-  readonly #requestSeconds = new Histogram({
-    ...settingsOf('kafka_network_request_seconds'),
-    registers: [this.#registry],
-  })
+  readonly #requests = new Map<string, RequestSeries>()
 
-  /** By API: the series of each, looked up once, as this is on the way of every request. */
-  readonly #series = new Map<string, RequestSeries>()
+  constructor() {
+    const requests = this.#requests
+    const { labelNames, ...settings } = settingsOf('kafka_network_requests_total')
+    this.#registry.registerMetric(
+      new Counter({
+        ...settings,
+        labelNames,
+        registers: [],
+        collect() {
+          this.reset()
+          for (const [api, { outcomes }] of requests) {
+            for (const [outcome, count] of Object.entries(outcomes)) {
+              if (count > 0) this.inc({ api, outcome }, count)
+            }
+          }
+        },
+      }),
+    )
+  }
 
   countRequest(api: string, outcome: RequestOutcome, durationMs: number): void {
-    let series = this.#series.get(api)
+    let series = this.#requests.get(api)
     if (series === undefined) {
-      series = {
-        answered: this.#requests.labels({ api, outcome: 'answered' }),
-        failed: this.#requests.labels({ api, outcome: 'failed' }),
-        unanswered: this.#requests.labels({ api, outcome: 'unanswered' }),
-        seconds: this.#requestSeconds.labels({ api }),
-      }
-      this.#series.set(api, series)
+      const seconds = new Histogram(METRICS[REQUEST_SECONDS].buckets)
+      series = { outcomes: { answered: 0, failed: 0, unanswered: 0 }, seconds }
+      this.#requests.set(api, series)
     }
-    series[outcome].inc()
+    series.outcomes[outcome] += 1
     series.seconds.observe(durationMs / 1000)
   }
 
@@ -74,17 +85,20 @@ export class Metrics {
   }
 
   /** All metrics in Prometheus' text format. */
-  text(): Promise<string> {
-    return this.#registry.metrics()
+  async text(): Promise<string> {
+    return `${await this.#registry.metrics()}\n${this.#requestTimes().join('\n')}\n`
+  }
+
+  #requestTimes(): string[] {
+    const samples = [...this.#requests].flatMap(([api, { seconds }]) =>
+      seconds.samples(REQUEST_SECONDS, `api="${api}"`),
+    )
+    const { help, type } = METRICS[REQUEST_SECONDS]
+    return [`# HELP ${REQUEST_SECONDS} ${help}`, `# TYPE ${REQUEST_SECONDS} ${type}`, ...samples]
   }
 }
 
-function settingsOf(name: keyof typeof METRICS): {
-  name: string
-  help: string
-  labelNames: string[]
-  buckets?: number[]
-} {
-  const { help, labels = [], buckets }: MetricRow = METRICS[name]
-  return { name, help, labelNames: [...labels], ...(buckets === undefined ? {} : { buckets: [...buckets] }) }
+function settingsOf(name: keyof typeof METRICS): { name: string; help: string; labelNames: string[] } {
+  const { help, labels = [] }: MetricRow = METRICS[name]
+  return { name, help, labelNames: [...labels] }
 }

@@ -22,7 +22,10 @@ import {
 import { EmbeddedDatabase, type LeaseRow } from './embedded-database.ts'
 import { isGone, ownIdentity } from './process-identity.ts'
 
-const POLL_MS = 25
+/** While something was written just now: the commit may become readable some time after its notice. */
+const BUSY_POLL_MS = 25
+const BUSY_MS = 200
+const QUIET_POLL_MS = 100
 const LEASE_CHECK_MS = 100
 /** Beats for each time to live. */
 const BEATS = 4
@@ -52,6 +55,8 @@ export class EmbeddedStore implements MetadataStore {
   #checkedLeasesMs = 0
   #failedPolls = 0
   #polling = false
+  #noticedMs = -Infinity
+  #cancelPoll: () => void = () => {}
 
   constructor(options: EmbeddedStoreOptions) {
     this.#file = path.resolve(options.file)
@@ -67,7 +72,7 @@ export class EmbeddedStore implements MetadataStore {
     await this.#retried(timeoutMs, () => this.#checkLeases(database))
     await this.#retried(timeoutMs, () => this.#deliver(database))
     this.#watchLog()
-    this.#pollAgain(POLL_MS)
+    this.#pollAgain()
   }
 
   /** Lets the event loop turn before it resolves: whoever commits again and again starves nobody of I/O. */
@@ -123,18 +128,29 @@ export class EmbeddedStore implements MetadataStore {
     const log = `${path.basename(this.#file)}-wal`
     this.#watcher = watch(path.dirname(this.#file), { persistent: false }, (_event, name) => {
       // The notice comes with the write, a moment before the commit can be read.
-      if (name === log) this.#clock.after(1, () => this.#poll())
+      if (name !== log) return
+      this.#clock.after(1, () => this.#poll())
+      const wasQuiet = this.#isQuiet()
+      this.#noticedMs = this.#clock.monotonicMs()
+      if (wasQuiet) this.#pollAgain()
     })
     this.#watcher.on('error', (error) => {
       this.#logger.warn({ error, file: this.#file }, 'cannot watch the metadata database, polling only')
+      this.#noticedMs = Infinity
     })
   }
 
-  #pollAgain(delayMs: number): void {
-    this.#clock.after(delayMs, () => {
+  /** Whether nobody has written for a while; never, where writes are not noticed. */
+  #isQuiet(): boolean {
+    return this.#clock.monotonicMs() - this.#noticedMs > BUSY_MS
+  }
+
+  #pollAgain(): void {
+    this.#cancelPoll()
+    this.#cancelPoll = this.#clock.after(this.#isQuiet() ? QUIET_POLL_MS : BUSY_POLL_MS, () => {
       if (this.#closing.signal.aborted) return
       this.#poll()
-      this.#pollAgain(POLL_MS)
+      this.#pollAgain()
     })
   }
 

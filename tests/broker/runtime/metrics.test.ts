@@ -11,7 +11,10 @@ describe('metrics', () => {
       expect.arrayContaining([
         'kafka_network_requests_total{api="Fetch",outcome="answered"} 2',
         'kafka_network_requests_total{api="Produce",outcome="unanswered"} 1',
-        'kafka_network_request_seconds_bucket{le="0.005",api="Fetch"} 1',
+        'kafka_network_request_seconds_bucket{api="Fetch",le="0.0025"} 0',
+        'kafka_network_request_seconds_bucket{api="Fetch",le="0.005"} 1',
+        'kafka_network_request_seconds_bucket{api="Fetch",le="+Inf"} 2',
+        'kafka_network_request_seconds_sum{api="Fetch"} 0.403',
         'kafka_network_request_seconds_count{api="Fetch"} 2',
       ]),
     )
