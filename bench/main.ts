@@ -29,8 +29,8 @@ const { positionals, values } = parseArgs({
 async function main(): Promise<void> {
   const report = (line: string): void => console.error(line)
   const tools = await requireKafkaTools(report)
-  const [command, load = 'produce'] = positionals
-  if (command === 'profile') {
+  const [first, load = 'produce'] = positionals
+  if (first === 'profile') {
     if (load !== 'produce' && load !== 'consume') throw new Error(`profile ${load}: give produce or consume`)
     console.log(await profile(load, tools, report))
     return
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   if (values.json) console.log(JSON.stringify(results, undefined, 2))
   else console.log(table(results))
   if (values.json || values.only !== '') return
-  const command = ['npm run bench', ...process.argv.slice(2)].join(' -- ').replaceAll(/(?<=-- .*) -- /g, ' ')
+  const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.replace(/ -- $/, '')
   await keepResults(results, { command, rounds, classPath: tools.classPath })
 }
 
