@@ -67,17 +67,14 @@ describe('a client with quotas', () => {
   })
 
   test('a producer is told how long to keep quiet, and is not served meanwhile; others are', async () => {
-    await limit({ producer_byte_rate: 2_000 })
-    // One window of 10 s is the least that the rate is taken over: 20 kB may come at once.
+    await limit({ producer_byte_rate: 1_100 })
+    // One window of 10 s is the least that the rate is taken over: 11 kB may come at once, and some 10 kB come.
     const first = await produce(client)
     expect(first.throttleTimeMs).toBe(0)
     const second = await produce(client)
     expect(second.responses[0]!.partitionResponses[0]!.errorCode).toBe(0)
-    expect(second.throttleTimeMs).toBeGreaterThan(0)
-    // 20 kB and some headers in 10 s.
-    expect(second.throttleTimeMs).toBeLessThan(1000)
-    const third = await produce(client)
-    expect(third.throttleTimeMs).toBeGreaterThan(3000)
+    expect(second.throttleTimeMs).toBeGreaterThan(1000)
+    expect(second.throttleTimeMs).toBeLessThan(10_000)
     client.send(Metadata, 9, { topics: [] })
     const other = await TestClient.connect(broker.address)
     await other.request(Metadata, 9, { topics: [] })
