@@ -7,7 +7,14 @@ import { encodeBatch } from '../../../broker/protocol/record-codec.ts'
 import type { LogManager } from '../../../broker/storage/log-manager.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import { CrashingFiles } from '../../support/crashing-files.ts'
-import { clientBatch, openLogs, smallSegments, TOPIC_ID, valuesOf } from '../../support/log-scene.ts'
+import {
+  clientBatch,
+  openLogs,
+  smallSegments,
+  storageConfig,
+  TOPIC_ID,
+  valuesOf,
+} from '../../support/log-scene.ts'
 
 const folders: string[] = []
 
@@ -78,8 +85,8 @@ test('appends, truncations, start offsets and restarts leave what a list would',
   )
 }, 60_000)
 
-function fromProducer(sequence: number, epoch = 0): Buffer {
-  return encodeBatch([{ timestamp: Date.now(), key: null, value: Buffer.from('v') }], {
+function fromProducer(sequence: number, epoch = 0, value = 'v'): Buffer {
+  return encodeBatch([{ timestamp: Date.now(), key: null, value: Buffer.from(value) }], {
     producerId: 9,
     producerEpoch: epoch,
     baseSequence: sequence,
@@ -106,6 +113,23 @@ test('an idempotent producer: repeats get their first offsets, gaps and old epoc
     error: 'INVALID_PRODUCER_EPOCH',
   })
   await again.close()
+})
+
+test('sequences stay in order where batches are recompressed, however long each takes', async () => {
+  const { manager, log } = await newLog()
+  log.updateConfig(storageConfig.topic(new Map([['compression.type', 'gzip']])))
+  const large = 'large '.repeat(100_000)
+  const values = [large, 'small', large, 'small', 'small']
+  const appended = await Promise.all(
+    values.map((value, sequence) => log.appendAsLeader(fromProducer(sequence, 0, value), 1)),
+  )
+  expect(appended.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2, 3, 4])
+  expect(await log.appendAsLeader(fromProducer(2, 0, large), 1)).toMatchObject({
+    duplicate: true,
+    baseOffset: 2,
+  })
+  expect(valuesOf(log, 1).map(({ value }) => value)).toEqual(values)
+  await manager.close()
 })
 
 test('appends of one turn get consecutive offsets, a repeat among them the offset of the first', async () => {
