@@ -1,7 +1,7 @@
 /** What a reader of a partition, consumer or follower, gets of its log. */
 import { KafkaError } from '../protocol/errors.ts'
 import type { EpochEnd } from '../storage/leader-epochs.ts'
-import { endOfBatches, NO_RECORDS, type ReadResult } from '../storage/log-reader.ts'
+import { endOfBatches, haveNoRecords, NO_RECORDS, type ReadResult } from '../storage/log-reader.ts'
 import type { PartitionLog } from '../storage/partition-log.ts'
 import type { AbortedTransaction } from '../storage/transaction-index.ts'
 import type { FetchingReplica } from './leadership.ts'
@@ -101,13 +101,23 @@ export function readLog(
   }
 }
 
-function readRecords(
-  log: PartitionLog,
-  { offset, maxBytes, minOneBatch, sizeOnly, lend }: PartitionFetch,
-  upTo: number,
-): ReadResult {
-  if (sizeOnly !== true) return log.read(offset, maxBytes, { upTo, minOneBatch, lend })
-  return { records: NO_RECORDS.records, sizeBytes: Math.min(maxBytes, log.readableBytes(offset, upTo)) }
+/** Reads that are passed over for one request: more would hold up everybody else. */
+const MAX_READS_WITHOUT_RECORDS = 100
+
+function readRecords(log: PartitionLog, request: PartitionFetch, upTo: number): ReadResult {
+  const { offset, maxBytes, minOneBatch, sizeOnly, lend, replica } = request
+  if (sizeOnly === true) {
+    return { records: NO_RECORDS.records, sizeBytes: Math.min(maxBytes, log.readableBytes(offset, upTo)) }
+  }
+  let read = log.read(offset, maxBytes, { upTo, minOneBatch, lend })
+  if (replica !== undefined) return read
+  // A consumer gets records as long as there are any: not every client goes on from an answer that has none (kafkajs).
+  for (let left = MAX_READS_WITHOUT_RECORDS; left > 0 && haveNoRecords(read.records); left--) {
+    const next = log.read(endOfBatches(read.records, offset), maxBytes, { upTo, minOneBatch, lend })
+    if (next.sizeBytes === 0) break
+    read = next
+  }
+  return read
 }
 
 function abortedIn(log: PartitionLog, records: Buffer, offset: number): AbortedTransaction[] {

@@ -1,5 +1,5 @@
 /** Reads whole batches from the segments of a partition, and what readers of committed records must skip in them. */
-import { BATCH_OVERHEAD_BYTES, BatchView } from '../protocol/record-batch.ts'
+import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../protocol/record-batch.ts'
 import type { Lend, Segment } from './segment.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
@@ -94,6 +94,16 @@ export function endOfBatches(records: Buffer, offset: number): number {
     position += batch.sizeBytes
   }
   return end
+}
+
+/** Whether these are batches, at least one, of which compaction has left nothing but the headers. */
+export function haveNoRecords(records: Buffer): boolean {
+  let position = 0
+  while (position < records.length) {
+    if (new BatchView(records, position).sizeBytes !== BATCH_HEADER_BYTES) return false
+    position += BATCH_HEADER_BYTES
+  }
+  return position > 0
 }
 
 /** Size of the whole batches that `bytes` begins with. */
