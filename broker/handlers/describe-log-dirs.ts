@@ -9,7 +9,7 @@ import type { DescribeLogDirs } from '../protocol/apis/describe-log-dirs.ts'
 import { errorCode } from '../protocol/errors.ts'
 import type { RequestOf, ResponseOf } from '../protocol/schema.ts'
 import { partitionDirectoryName } from '../storage/file-names.ts'
-import type { DirectoryView } from '../storage/log-manager.ts'
+import type { DirectoryView } from '../storage/directory-view.ts'
 import type { PartitionLog } from '../storage/partition-log.ts'
 import type { Handler, RequestContext } from './context.ts'
 

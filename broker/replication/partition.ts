@@ -16,6 +16,7 @@ import type { PartitionImage } from '../metadata/image.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { Pending } from '../runtime/pending.ts'
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
 import { type FetchingReplica, Leadership, type PartitionMetadata } from './leadership.ts'
 import {
@@ -66,9 +67,8 @@ export class Partition {
   #state: PartitionImage | undefined
   /** There while this broker leads the partition. */
   #leadership: Leadership | undefined
-  /** Writes that were handed to the log and have not settled. */
-  #pendingWrites = 0
-  #writesSettled: PromiseWithResolvers<void> | undefined
+  /** Those that were handed to the log. */
+  readonly #writes = new Pending()
   /** Settles when a take-over of leadership, or of the log by its copy, is done; appends wait for it. */
   #takeOver: Promise<void> | undefined
 
@@ -173,7 +173,7 @@ export class Partition {
    * go on. Rejects as `finish` does, and the log stays. No role may change meanwhile.
    */
   async replaceLog(finish: () => Promise<PartitionLog>): Promise<void> {
-    const replaced = this.#settled().then(async () => {
+    const replaced = this.#writes.settled().then(async () => {
       const log = await finish()
       const former = this.#log
       log.updateConfig(this.topicConfig)
@@ -193,7 +193,7 @@ export class Partition {
   /** Ends what the partition does here: its replica has moved, its topic is gone or the broker stops. */
   async close(): Promise<void> {
     this.#stepDown('none')
-    await this.#settled()
+    await this.#writes.settled()
   }
 
   /** From here on nothing is appended under the epoch that ends but the write under way. */
@@ -211,31 +211,11 @@ export class Partition {
     this.#leadership = undefined
   }
 
-  /** Resolves when no write is under way, whether they succeed or not. */
-  async #settled(): Promise<void> {
-    if (this.#pendingWrites === 0) return
-    this.#writesSettled ??= Promise.withResolvers()
-    await this.#writesSettled.promise
-  }
-
-  async #write<T>(write: Promise<T>): Promise<T> {
-    this.#pendingWrites += 1
-    try {
-      return await write
-    } finally {
-      this.#pendingWrites -= 1
-      if (this.#pendingWrites === 0) {
-        this.#writesSettled?.resolve()
-        this.#writesSettled = undefined
-      }
-    }
-  }
-
   async #lead(state: PartitionImage): Promise<void> {
     // A leader that goes on in a new epoch keeps its waiters: what they wait for stays in its log.
     this.#role = 'none'
     this.#endLeadership()
-    await this.#settled()
+    await this.#writes.settled()
     this.log.assignEpoch(state.leaderEpoch, this.log.logEndOffset)
     this.#leadership = new Leadership(state, { ...this.#options, log: () => this.#log, logger: this.#logger })
     this.#role = 'leader'
@@ -251,7 +231,7 @@ export class Partition {
   async #follow({ leader, leaderEpoch }: PartitionImage): Promise<void> {
     if (this.isLeader) this.#logger.info({ leader, leaderEpoch }, 'leads the partition no more')
     this.#stepDown('follower')
-    await this.#settled()
+    await this.#writes.settled()
   }
 
   #stateChanged(leadership: Leadership, state: PartitionImage): void {
@@ -293,7 +273,7 @@ export class Partition {
       throw new KafkaError('NOT_ENOUGH_REPLICAS', this.#describeIsr('nothing was appended:'))
     }
     const origin = options.origin === undefined ? {} : { origin: options.origin }
-    const info = await this.#write(this.log.appendAsLeader(records, this.leaderEpoch, origin))
+    const info = await this.#writes.track(this.log.appendAsLeader(records, this.leaderEpoch, origin))
     if (this.#takeOver !== undefined) await this.#takenOver()
     this.#advanceHighWatermark()
     this.#notify()
@@ -333,7 +313,7 @@ export class Partition {
     const leadership = this.#leadership
     if (leadership === undefined) throw this.#notLeader(`broker ${this.#options.brokerId} does not lead it`)
     const end = deletionEnd(this, offset)
-    await this.#write(this.log.raiseLogStartOffset(end))
+    await this.#writes.track(this.log.raiseLogStartOffset(end))
     return leadership.reachLowWatermark(end, timeoutMs)
   }
 
@@ -371,7 +351,7 @@ export class Partition {
   async appendFromLeader(records: Buffer, leaderEpoch: number): Promise<boolean> {
     if (this.#takeOver !== undefined) await this.#takenOver()
     if (!this.#isFollowerIn(leaderEpoch)) return false
-    await this.#write(this.log.appendAsFollower(records))
+    await this.#writes.track(this.log.appendAsFollower(records))
     return true
   }
 
@@ -384,7 +364,7 @@ export class Partition {
     if (!this.#isFollowerIn(leaderEpoch)) return
     this.#raiseHighWatermark(Math.min(leader.highWatermark, this.log.logEndOffset))
     const start = Math.min(leader.logStartOffset, this.log.logEndOffset)
-    if (start > this.log.logStartOffset) await this.#write(this.log.raiseLogStartOffset(start))
+    if (start > this.log.logStartOffset) await this.#writes.track(this.log.raiseLogStartOffset(start))
   }
 
   /**
@@ -413,7 +393,7 @@ export class Partition {
     if (offset < this.highWatermark) this.#logger.warn(fields, 'truncates below the high watermark')
     else this.#logger.info(fields, 'truncates to the leader')
     this.log.updateHighWatermark(Math.min(this.highWatermark, offset))
-    await this.#write(this.log.truncateTo(offset))
+    await this.#writes.track(this.log.truncateTo(offset))
   }
 
   /** Drops everything: the leader begins after the end of this log. */
@@ -425,7 +405,7 @@ export class Partition {
       'drops its log, which ends before the start of the leader',
     )
     this.log.updateHighWatermark(offset)
-    await this.#write(this.log.truncateFullyAndStartAt(offset))
+    await this.#writes.track(this.log.truncateFullyAndStartAt(offset))
   }
 
   #isFollowerIn(leaderEpoch: number): boolean {

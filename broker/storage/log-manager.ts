@@ -9,6 +9,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { DirectoryHealth } from './directory-health.ts'
 import type { DirectoryLock } from './directory-lock.ts'
+import type { DirectoryLoss, DirectoryView } from './directory-view.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { bootIdOfMachine } from './completeness.ts'
 import { type MeasureSpace, measureSpace } from './disk-space.ts'
@@ -42,27 +43,6 @@ export interface LogManagerOptions {
   readonly knowsTopic?: (topicId: string) => boolean
   /** The partitions of which the quorum has no other replica in sync: their absence means a loss. */
   readonly soleReplicas?: () => readonly TopicPartition[]
-}
-
-/** A log directory went offline. */
-export interface DirectoryLoss {
-  readonly directory: string
-  /** What it held; these logs are not served any more. */
-  readonly logs: readonly PartitionLog[]
-  /** How many directories are still good. A broker without any should stop. */
-  readonly remaining: number
-}
-
-/** What DescribeLogDirs tells of a directory. */
-export interface DirectoryView {
-  readonly path: string
-  readonly isOnline: boolean
-  /** Of its file system; -1 when not known. */
-  readonly totalBytes: number
-  readonly usableBytes: number
-  readonly logs: readonly PartitionLog[]
-  /** Copies that are being made there of logs in other directories. */
-  readonly futures: readonly PartitionLog[]
 }
 
 export class LogManager {

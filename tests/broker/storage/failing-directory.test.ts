@@ -2,7 +2,8 @@
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { encodeBatch } from '../../../broker/protocol/record-codec.ts'
-import type { DirectoryLoss, LogManager, LogManagerOptions } from '../../../broker/storage/log-manager.ts'
+import type { DirectoryLoss } from '../../../broker/storage/directory-view.ts'
+import type { LogManager, LogManagerOptions } from '../../../broker/storage/log-manager.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import { FaultyFiles, type Operation } from '../../support/faulty-files.ts'
 import {
