@@ -41,13 +41,6 @@ export const ALLOWED: readonly Allowed[] = [
     reason: 'Apache Kafka trips over the name; here it is one that is not valid, as it is elsewhere',
   },
   {
-    case: '*',
-    path: new RegExp(
-      String.raw`\.configs\.((leader|follower)\.replication\.throttled\.replicas|local\.retention\.(bytes|ms)|remote\.\S+)$`,
-    ),
-    reason: 'settings of tiered storage and of throttled reassignments, neither of which is there',
-  },
-  {
     case: 'administration: an operation that does not exist',
     path: '*.errorCode',
     reason: 'Apache Kafka trips over the number; here the error says that the request is wrong',
@@ -69,8 +62,8 @@ export const ALLOWED: readonly Allowed[] = [
   },
   {
     case: 'configs: *',
-    path: /\.configs\.(flush\.ms|segment\.jitter\.ms|segment\.ms)\.synonyms$/,
-    reason: 'the setting in another unit that the value comes from is shown, which Apache Kafka leaves out',
+    path: /\.configs\.(local\.retention\.(bytes|ms)|preallocate)\.synonyms$/,
+    reason: 'settings of topics that do nothing here have none of the broker behind them',
   },
   {
     case: 'configs: a broker',
