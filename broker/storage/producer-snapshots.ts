@@ -6,7 +6,7 @@ import type { Logger } from '../runtime/logger.ts'
 import { offsetFileName } from './file-names.ts'
 import type { Files } from './files.ts'
 import { CorruptSnapshotError, decodeSnapshot } from './producer-snapshot.ts'
-import { ProducerState } from './producer-state.ts'
+import type { ProducerState } from './producer-state.ts'
 
 export class ProducerSnapshots {
   readonly #files: Files
@@ -42,15 +42,15 @@ export class ProducerSnapshots {
 
   /**
    * The state by the newest usable snapshot at or before `offset`, and the offset from which batches are to be
-   * added to it.
+   * added to it; undefined when there is none.
    */
-  newest(offset: number): { state: ProducerState; offset: number } {
+  newest(offset: number): { state: ProducerState; offset: number } | undefined {
     for (const candidate of this.#offsets.filter((known) => known <= offset).reverse()) {
       const state = this.#read(candidate)
       if (state !== undefined) return { state, offset: candidate }
       this.remove(candidate)
     }
-    return { state: new ProducerState(), offset: 0 }
+    return undefined
   }
 
   #read(offset: number): ProducerState | undefined {

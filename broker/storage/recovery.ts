@@ -11,7 +11,7 @@ import type { Files } from './files.ts'
 import { finishInterrupted } from './interrupted-swap.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { ProducerSnapshots } from './producer-snapshots.ts'
-import type { ProducerState } from './producer-state.ts'
+import { ProducerState } from './producer-state.ts'
 import { Segment } from './segment.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
@@ -115,15 +115,20 @@ function rebuildSegment(segment: Segment, producers: ProducerState, options: Rec
   return true
 }
 
-/** The producers by the records before `endOffset`: the newest snapshot, and the batches after it. */
+/**
+ * The producers by the records before `endOffset`: the newest snapshot, and the batches after it, also those that are
+ * there but below the start of the log; without a snapshot, the batches that can be read.
+ */
 export function loadProducers(
   segments: readonly Segment[],
   snapshots: ProducerSnapshots,
   logStartOffset: number,
   endOffset: number,
 ): ProducerState {
-  const { state, offset } = snapshots.newest(endOffset)
-  const from = Math.max(offset, logStartOffset)
+  const { state, offset: from } = snapshots.newest(endOffset) ?? {
+    state: new ProducerState(),
+    offset: logStartOffset,
+  }
   for (const [index, segment] of segments.entries()) {
     if ((segments[index + 1]?.baseOffset ?? segment.endOffset) <= from) continue
     const scanner = segment.scan(segment.positionOf(from))
