@@ -116,7 +116,14 @@ export class ReplicationScene {
 /** A partition without a role yet. `topicConfigs` as in `min.insync.replicas`. */
 export async function openScene(topicConfigs: Record<string, string> = {}): Promise<ReplicationScene> {
   const directory = await mkdtemp(path.join(tmpdir(), 'replication-'))
-  const config = loadConfig({ 'node.id': '1', 'log.dirs': directory, 'quorum.connect': 'embedded:unused' })
+  const config = loadConfig({
+    'node.id': '1',
+    'log.dirs': directory,
+    'quorum.connect': 'embedded:unused',
+    // Whatever is free where the tests run is enough.
+    'disk.reserve.percent': '0',
+    'disk.reserve.min.bytes': '0',
+  })
   const clock = new ManualClock()
   const logs = await LogManager.open({
     dirs: [directory],
