@@ -25,7 +25,7 @@ import { isGone, ownIdentity } from './process-identity.ts'
 /** While something was written just now: the commit may become readable some time after its notice. */
 const BUSY_POLL_MS = 25
 const BUSY_MS = 200
-const QUIET_POLL_MS = 100
+const QUIET_POLL_MS = 200
 const LEASE_CHECK_MS = 100
 /** Beats for each time to live. */
 const BEATS = 4
