@@ -144,7 +144,9 @@ export class Segment {
 
   /** The same; of a segment whose records have no timestamps, when it was written. */
   get largestTimestamp(): number {
-    return this.maxTimestamp < 0 ? this.#modifiedMs : this.#maxTimestamp
+    if (this.maxTimestamp >= 0) return this.#maxTimestamp
+    // What compaction has left without records tells in its header when those were written.
+    return this.firstTimestamp < 0 ? this.#modifiedMs : this.firstTimestamp
   }
 
   get offsetIndexBytes(): number {
@@ -210,7 +212,8 @@ export class Segment {
   #account(batch: BatchView, indexIntervalBytes: number): void {
     const { lastOffset, maxTimestamp, sizeBytes } = batch
     if (this.#sizeBytes === 0) this.#firstTimestamp = maxTimestamp
-    if (maxTimestamp > this.#maxTimestamp) {
+    // A batch without records has none with that time: the index would lead to nothing.
+    if (batch.recordCount > 0 && maxTimestamp > this.#maxTimestamp) {
       this.#maxTimestamp = maxTimestamp
       this.#maxTimestampOffset = lastOffset
     }
@@ -302,7 +305,7 @@ export class Segment {
     this.#bytesSinceIndexEntry = this.#sizeBytes - scanner.position
     for (let batch = scanner.nextHeader(); batch !== undefined; batch = scanner.nextHeader()) {
       this.#endOffset = batch.lastOffset + 1
-      if (batch.maxTimestamp > this.#maxTimestamp) {
+      if (batch.recordCount > 0 && batch.maxTimestamp > this.#maxTimestamp) {
         this.#maxTimestamp = batch.maxTimestamp
         this.#maxTimestampOffset = batch.lastOffset
       }

@@ -169,12 +169,17 @@ test('a batch with more keys than the map has room for sets the log aside, and i
 
 test('segments go on to meet, and each says where it ends, whatever is left of it', async () => {
   for (let index = 0; index < 60; index++) await write('a=1')
+  const writtenMs = scene.clock.now()
+  scene.clock.advance(5000)
+  await scene.log.flush()
   await scene.compact()
   const segments = scene.log.segments()
   for (const [index, segment] of segments.slice(0, -1).entries()) {
     expect(segment.endOffset).toBe(segments[index + 1]!.baseOffset)
   }
   expect(batchesOf(scene.log).filter(({ recordCount }) => recordCount === 0).length).toBeGreaterThan(5)
+  // Without records there is no time to look up; but how old they were is known.
+  expect(segments[0]).toMatchObject({ maxTimestamp: -1, largestTimestamp: writtenMs })
 })
 
 test('a log that lost its checkpoints after it was compacted is still whole', async () => {
