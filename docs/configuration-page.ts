@@ -39,7 +39,7 @@ function brokerTable(rows: Rows): string {
     defaultOf(row),
     range(row),
     row.dynamic === undefined ? '' : 'live',
-    cell(row.doc),
+    explained(row),
   ])
   return table(['key', 'type', 'default', 'values', '', 'what it is for'], lines)
 }
@@ -52,7 +52,7 @@ function topicTable(): string {
     defaultOf(row),
     range(row),
     row.broker.map((synonym) => `\`${synonym.key}\``).join(', '),
-    cell(row.withoutEffect === undefined ? row.doc : `${row.doc} Without effect: ${row.withoutEffect}.`),
+    explained(row),
   ])
   return table(['key', 'type', 'default', 'values', "the broker's key", 'what it is for'], lines)
 }
@@ -79,6 +79,9 @@ function range({ min, max, orElse, values, type }: KeyRow): string {
   if (min !== undefined) return `${bound(min)} or more${other}`
   return max === undefined ? '' : `${bound(max)} or less${other}`
 }
+
+const explained = ({ doc, withoutEffect }: KeyRow): string =>
+  cell(withoutEffect === undefined ? doc : `${doc} Without effect: ${withoutEffect}.`)
 
 /** Text that fits into one cell. */
 const cell = (text: string): string => text.replaceAll('|', '\\|')

@@ -5,6 +5,7 @@
 import type { KeyRow, ValueOf } from './key-row.ts'
 import { CLIENT_KEYS } from './keys/broker-clients.ts'
 import { IDENTITY_KEYS } from './keys/broker-identity.ts'
+import { BROKER_KEYS_WITHOUT_EFFECT } from './keys/broker-without-effect.ts'
 import { LOG_KEYS } from './keys/broker-logs.ts'
 import { NETWORK_KEYS } from './keys/broker-network.ts'
 import { REPLICATION_KEYS } from './keys/broker-replication.ts'
@@ -20,6 +21,7 @@ export const BROKER_KEY_AREAS = {
   'Retention and compaction': RETENTION_KEYS,
   Replication: REPLICATION_KEYS,
   'Clients, quotas and groups': CLIENT_KEYS,
+  'Without effect, for topics': BROKER_KEYS_WITHOUT_EFFECT,
 } as const
 
 export const BROKER_KEYS = {
@@ -30,6 +32,7 @@ export const BROKER_KEYS = {
   ...RETENTION_KEYS,
   ...REPLICATION_KEYS,
   ...CLIENT_KEYS,
+  ...BROKER_KEYS_WITHOUT_EFFECT,
 } as const satisfies Readonly<Record<string, KeyRow>>
 
 export type BrokerKey = keyof typeof BROKER_KEYS

@@ -165,6 +165,7 @@ function parseAll(given: readonly Given[]): { values: Map<BrokerKey, ConfigValue
       continue
     }
     const row: KeyRow = BROKER_KEYS[key]
+    if (row.withoutEffect !== undefined) warnings.push(`${place}: ${key} has no effect: ${row.withoutEffect}`)
     try {
       values.set(key, parseValue(row, value))
     } catch (error) {

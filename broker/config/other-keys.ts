@@ -130,12 +130,7 @@ const TABLE: readonly KeysWithoutEffect[] = [
   },
   {
     why: 'records are kept on local disks only',
-    keys: [
-      'remote.',
-      'log.local.retention.ms',
-      'log.local.retention.bytes',
-      'follower.fetch.last.tiered.offset.enable',
-    ],
+    keys: ['remote.', 'follower.fetch.last.tiered.offset.enable'],
   },
   {
     why: 'PLAINTEXT is the protocol that is served: there is no TLS, no SASL and no authorizer yet',
@@ -185,7 +180,6 @@ const TABLE: readonly KeysWithoutEffect[] = [
     why: 'a broker takes a failed directory offline by itself, and stops when none is left',
     keys: ['log.dir.failure.timeout.ms'],
   },
-  { why: 'segment files grow as they are written', keys: ['log.preallocate'] },
   { why: 'new partitions go to every log directory', keys: ['cordoned.log.dirs'] },
   {
     why: 'what a broker serves does not depend on a version that is set',

@@ -162,7 +162,9 @@ function checkBrokerSetting(key: string, value: string, context: RequestContext)
     throw invalid(`${key} is read once, when a broker starts: set it in server.properties and restart`)
   }
   try {
-    parseValue(BROKER_KEYS[key], value)
+    const row: KeyRow = BROKER_KEYS[key]
+    parseValue(row, value)
+    if (row.withoutEffect !== undefined) warn(context, { key, reason: row.withoutEffect })
   } catch (error) {
     if (error instanceof InvalidValueError) throw invalid(`${key}=${value}: ${error.message}`)
     throw error

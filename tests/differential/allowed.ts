@@ -61,11 +61,6 @@ export const ALLOWED: readonly Allowed[] = [
     reason: 'Apache Kafka trips over the bytes; here the error says that the batch is wrong',
   },
   {
-    case: 'configs: *',
-    path: /\.configs\.(local\.retention\.(bytes|ms)|preallocate)\.synonyms$/,
-    reason: 'settings of topics that do nothing here have none of the broker behind them',
-  },
-  {
     case: 'configs: a broker',
     path: '*.log.retention.ms.synonyms.log.retention.hours',
     reason: 'where log.retention.ms is given, the hours that it stands in for are not shown',
