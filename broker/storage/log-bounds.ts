@@ -53,6 +53,8 @@ export class LogBounds {
     await flusher.lowerTo(segments.baseBelow(offset))
     writer.write()
     segments.cutTo(offset)
+    // The batch that went may be the one that the log begins inside of.
+    if (segments.active.endOffset < this.#logStartOffset) return this.restartAt(this.#logStartOffset)
     await segments.active.flush()
     return this.#afterCut()
   }

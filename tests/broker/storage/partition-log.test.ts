@@ -85,6 +85,17 @@ test('appends, truncations, start offsets and restarts leave what a list would',
   )
 }, 60_000)
 
+test('a log that is cut inside of the batch that it begins in goes on where it began', async () => {
+  const { manager, log } = await newLog()
+  await log.appendAsLeader(clientBatch(['a', 'b', 'c']), 1)
+  await log.raiseLogStartOffset(1)
+  await log.truncateTo(2)
+  expect([log.logStartOffset, log.logEndOffset]).toEqual([1, 1])
+  expect(await log.appendAsLeader(clientBatch(['d']), 1)).toMatchObject({ baseOffset: 1 })
+  expect(valuesOf(log)).toEqual([{ offset: 1, value: 'd' }])
+  await manager.close()
+})
+
 function fromProducer(sequence: number, epoch = 0, value = 'v'): Buffer {
   return encodeBatch([{ timestamp: Date.now(), key: null, value: Buffer.from(value) }], {
     producerId: 9,
