@@ -7,7 +7,7 @@ import { AREAS } from './areas.ts'
 import { type Difference, judge, showDifference } from './compare.ts'
 import { CASE_COUNT, Differential } from './differential.ts'
 
-const MIN_CASES = 150
+const MIN_CASES = 500
 
 await describeWith(kafkaTools, "beside Apache Kafka's server", (tools) => {
   jest.setTimeout(90_000)

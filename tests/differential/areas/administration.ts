@@ -40,9 +40,9 @@ function operate(name: string, configOperation: number, value: string | null): S
   return change(TOPIC, 'altered', [{ name, configOperation, value }])
 }
 
-/** One change after another, and what they come to. */
-function shown(name: string, ...steps: readonly Step[]): Step[] {
-  return [...steps, show(TOPIC, 'altered', name)]
+/** A change, and the value that it comes to, which brokers may see a little later. */
+function shown(name: string, value: string, step: Step): Step[] {
+  return [step, untilItShows(`"value":"${value}"`, show(TOPIC, 'altered', name))]
 }
 
 function show(resourceType: number, resourceName: string, ...keys: readonly string[]): Step {
@@ -77,7 +77,7 @@ export const administration: Area = {
     stored: {},
   },
   cases: {
-    setting: shown('retention.ms', operate('retention.ms', SET, '5000')),
+    setting: shown('retention.ms', '5000', operate('retention.ms', SET, '5000')),
     'setting in version 0': ask(IncrementalAlterConfigs, 0, {
       resources: [
         {
@@ -110,6 +110,7 @@ export const administration: Area = {
     ]),
     'good and bad settings': shown(
       'segment.ms',
+      '604800000',
       change(TOPIC, 'altered', [
         { name: 'segment.ms', configOperation: SET, value: '77777' },
         { name: 'no.such.setting', configOperation: SET, value: '2' },
@@ -117,6 +118,7 @@ export const administration: Area = {
     ),
     'only validating': shown(
       'segment.ms',
+      '604800000',
       change(TOPIC, 'altered', [{ name: 'segment.ms', configOperation: SET, value: '66666' }], true),
     ),
     'only validating what is wrong': change(
@@ -125,16 +127,32 @@ export const administration: Area = {
       [{ name: 'segment.ms', configOperation: SET, value: 'x' }],
       true,
     ),
-    deleting: shown('retention.ms', operate('retention.ms', DELETE, null)),
+    deleting: shown('retention.ms', '-1', operate('retention.ms', DELETE, null)),
     'deleting what is not set': operate('flush.ms', DELETE, null),
     'deleting what does not exist': operate('no.such.setting', DELETE, null),
-    'appending to a list': shown('cleanup.policy', operate('cleanup.policy', APPEND, 'compact')),
-    'appending what is there': shown('cleanup.policy', operate('cleanup.policy', APPEND, 'compact')),
+    'appending to a list': shown(
+      'cleanup.policy',
+      'delete,compact',
+      operate('cleanup.policy', APPEND, 'compact'),
+    ),
+    'appending what is there': shown(
+      'cleanup.policy',
+      'delete,compact',
+      operate('cleanup.policy', APPEND, 'compact'),
+    ),
     'appending what is not in the list': operate('cleanup.policy', APPEND, 'burn'),
     'appending to what is no list': operate('retention.ms', APPEND, '1'),
     'appending nothing': operate('cleanup.policy', APPEND, null),
-    'subtracting from a list': shown('cleanup.policy', operate('cleanup.policy', SUBTRACT, 'delete')),
-    'subtracting what is not there': shown('cleanup.policy', operate('cleanup.policy', SUBTRACT, 'delete')),
+    'subtracting from a list': shown(
+      'cleanup.policy',
+      'compact',
+      operate('cleanup.policy', SUBTRACT, 'delete'),
+    ),
+    'subtracting what is not there': shown(
+      'cleanup.policy',
+      'compact',
+      operate('cleanup.policy', SUBTRACT, 'delete'),
+    ),
     'subtracting from what is no list': operate('retention.ms', SUBTRACT, '1'),
     'an operation that does not exist': operate('retention.ms', 9, '1'),
     'no changes': change(TOPIC, 'altered', []),
@@ -176,9 +194,12 @@ export const administration: Area = {
     'a logger of a broker that is not there': set(BROKER_LOGGER, '77', 'root', 'INFO'),
     'replacing all settings': [
       replace(TOPIC, 'overwritten', [['segment.ms', '5000']]),
-      show(TOPIC, 'overwritten', 'segment.ms', 'retention.ms'),
+      untilItShows('5000', show(TOPIC, 'overwritten', 'segment.ms', 'retention.ms')),
     ],
-    'replacing with nothing': [replace(TOPIC, 'overwritten', []), show(TOPIC, 'overwritten', 'segment.ms')],
+    'replacing with nothing': [
+      replace(TOPIC, 'overwritten', []),
+      untilItShows('604800000', show(TOPIC, 'overwritten', 'segment.ms')),
+    ],
     'replacing with what does not exist': replace(TOPIC, 'overwritten', [['no.such.setting', '1']]),
     'replacing with a value that is none': replace(TOPIC, 'overwritten', [['retention.ms', null]]),
     'replacing with a value that is wrong': replace(TOPIC, 'overwritten', [['retention.ms', 'x']]),
