@@ -15,7 +15,8 @@ import type { AppendOptions, Partition } from '../replication/partition.ts'
 import type { LeadershipChange } from '../replication/replica-manager.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
+import type { AppendInfo } from '../storage/append-info.ts'
+import type { PartitionLog } from '../storage/partition-log.ts'
 import { OpenTransactions } from './open-transactions.ts'
 
 export interface StateRecord {

@@ -17,7 +17,8 @@ import { KafkaError } from '../protocol/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { Pending } from '../runtime/pending.ts'
-import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts'
+import type { AppendInfo } from '../storage/append-info.ts'
+import type { PartitionLog } from '../storage/partition-log.ts'
 import { type FetchingReplica, Leadership, type PartitionMetadata } from './leadership.ts'
 import {
   checkPosition,

@@ -9,12 +9,13 @@
 import type { TopicConfig } from '../config/topic-config.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type BatchView, stampBatch } from '../protocol/record-batch.ts'
-import { SerialQueue } from '../runtime/queue.ts'
+import { type AppendInfo, appendInfo } from './append-info.ts'
 import { AppendPreparation } from './append-preparation.ts'
 import { checkReplicated } from './append-rules.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
-import { LogBounds, SegmentsChangedError } from './log-bounds.ts'
+import { LogBounds } from './log-bounds.ts'
 import { LogFlusher } from './log-flusher.ts'
+import { LogGuard } from './log-guard.ts'
 import {
   abortedTransactionsIn,
   NO_RECORDS,
@@ -28,24 +29,10 @@ import type { PartitionLogOptions } from './partition-log-options.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
 import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ActiveProducer, AppendOrigin, ProducerState } from './producer-state.ts'
-import { loadProducers, recoverSegments } from './recovery.ts'
+import { beginLog, loadProducers, recoverSegments } from './recovery.ts'
 import { type Lend, type Segment, type SegmentLimits, segmentLimits } from './segment.ts'
 import { findByTimestamp, findMaxTimestamp, type FoundRecord } from './timestamp-search.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
-
-/** Flushes, truncations and the like that may wait at the same time. */
-const MAX_QUEUED_TASKS = 1000
-
-export interface AppendInfo {
-  readonly baseOffset: number
-  readonly lastOffset: number
-  /** -1 when the records keep the producer's time. */
-  readonly logAppendTimeMs: number
-  readonly logStartOffset: number
-  /** The batch was there already; the offsets are those of its first appearance. */
-  readonly duplicate: boolean
-  readonly sizeBytes: number
-}
 
 export class PartitionLog {
   readonly topic: string
@@ -59,13 +46,12 @@ export class PartitionLog {
   readonly #writer: LogWriter
   readonly #flusher: LogFlusher
   readonly #bounds: LogBounds
-  readonly #queue = new SerialQueue(MAX_QUEUED_TASKS)
+  readonly #guard: LogGuard
   readonly #preparation = new AppendPreparation()
   #topicConfig: TopicConfig
   #limits: SegmentLimits
   #highWatermark = 0
   #compactedUpTo: number
-  #isClosed = false
 
   /** Opens what is in the directory, recovering it if need be; an empty one becomes an empty log. */
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
@@ -81,6 +67,7 @@ export class PartitionLog {
   private constructor(options: PartitionLogOptions) {
     const { topicConfig, files, directory, logger, clock, checkpoint } = options
     this.#o = options
+    this.#guard = new LogGuard(options.health, options.directory)
     this.topic = options.topic
     this.partition = options.partition
     this.topicId = options.topicId
@@ -95,7 +82,7 @@ export class PartitionLog {
     const deleteDelayMs = (): number => this.#topicConfig.get('file.delete.delay.ms')
     this.#segments = new LogSegments({ ...options, deleteDelayMs }, found.segments)
     if (found.changed) this.#segments.namesChanged()
-    const startOffset = this.#begin(options.logStartOffset)
+    const startOffset = beginLog({ ...parts, segments: this.#segments }, options.logStartOffset)
     const endOffset = this.#segments.active.endOffset
     // Where the end is lost, nobody knows which part of what will be there is compacted.
     this.#compactedUpTo = options.compactedUpTo > endOffset ? 0 : options.compactedUpTo
@@ -105,7 +92,7 @@ export class PartitionLog {
         ...parts,
         segments: this.#segments,
         limits: () => this.#limits,
-        mustBeUsable: () => this.#mustBeUsable(),
+        mustBeUsable: () => this.#guard.mustBeUsable(),
         loadProducers: () => this.#loadProducers(this.logStartOffset),
         onRoll: () => this.#flusher.flushInBackground(),
       },
@@ -113,7 +100,7 @@ export class PartitionLog {
       this.#loadProducers(startOffset),
     )
     const recovered = found.changed ? Math.min(options.recoveryPoint, endOffset) : endOffset
-    const exclusive = (task: () => Promise<void>): Promise<void> => this.#exclusive(task)
+    const exclusive = (task: () => Promise<void>): Promise<void> => this.#guard.exclusive(task)
     const tail = { ...options, ...parts, segments: this.#segments, writer: this.#writer }
     this.#flusher = new LogFlusher({ ...tail, exclusive }, recovered)
     const producersAt = (logStartOffset: number): ProducerState => this.#loadProducers(logStartOffset)
@@ -121,19 +108,6 @@ export class PartitionLog {
       { ...tail, flusher: this.#flusher, loadProducers: producersAt, checkpoint },
       startOffset,
     )
-  }
-
-  /** Makes the log begin at `checkpointed`, or where its first segment does; returns that offset. */
-  #begin(checkpointed: number): number {
-    const { all } = this.#segments
-    const startOffset = Math.max(checkpointed, all[0]?.baseOffset ?? 0)
-    if ((all.at(-1)?.endOffset ?? -1) < startOffset) {
-      this.#segments.restartAt(startOffset)
-      this.#snapshots.removeAll()
-    }
-    this.#epochs.truncateEnd(this.#segments.active.endOffset)
-    this.#epochs.truncateStart(startOffset)
-    return startOffset
   }
 
   #loadProducers(logStartOffset: number): ProducerState {
@@ -202,20 +176,20 @@ export class PartitionLog {
     leaderEpoch: number,
     options: { origin?: AppendOrigin } = {},
   ): Promise<AppendInfo> {
-    this.#mustBeUsable()
+    this.#guard.mustBeUsable()
     const origin = options.origin ?? 'client'
     const toAppend = { records, origin, config: this.#topicConfig, nowMs: this.#o.clock.now() }
     return this.#preparation.run(toAppend, (batch) => this.#appendPrepared(batch, leaderEpoch, origin))
   }
 
   async #appendPrepared(batch: BatchView, leaderEpoch: number, origin: AppendOrigin): Promise<AppendInfo> {
-    this.#mustBeUsable()
+    this.#guard.mustBeUsable()
     const repeated = batch.producerId < 0 ? undefined : this.#writer.producers.check(batch, origin)
     if (repeated !== undefined) {
       await this.#writer.settled()
       const { firstOffset, lastOffset, timestamp } = repeated
       return {
-        ...this.#appendInfo(firstOffset, lastOffset, batch),
+        ...appendInfo(batch, { baseOffset: firstOffset, lastOffset, logStartOffset: this.logStartOffset }),
         logAppendTimeMs: timestamp,
         duplicate: true,
       }
@@ -227,18 +201,8 @@ export class PartitionLog {
     const baseOffset = this.#writer.nextOffset
     stampBatch(batch.buffer, batch.position, baseOffset, leaderEpoch)
     await this.#append([batch])
-    return this.#appendInfo(baseOffset, batch.lastOffset, batch)
-  }
-
-  #appendInfo(baseOffset: number, lastOffset: number, batch: BatchView): AppendInfo {
-    return {
-      baseOffset,
-      lastOffset,
-      logAppendTimeMs: batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : -1,
-      logStartOffset: this.logStartOffset,
-      duplicate: false,
-      sizeBytes: batch.sizeBytes,
-    }
+    const { lastOffset } = batch
+    return appendInfo(batch, { baseOffset, lastOffset, logStartOffset: this.logStartOffset })
   }
 
   /**
@@ -247,7 +211,7 @@ export class PartitionLog {
    * Rejects with CORRUPT_MESSAGE for a damaged batch or one that begins before this log's end.
    */
   async appendAsFollower(records: Buffer): Promise<void> {
-    this.#mustBeUsable()
+    this.#guard.mustBeUsable()
     this.#o.health.mustHaveSpace()
     const { nextOffset } = this.#writer
     const isEmpty = this.logStartOffset === nextOffset
@@ -278,17 +242,19 @@ export class PartitionLog {
     const end = this.#readableTo(offset, options.upTo)
     if (offset >= end) return NO_RECORDS
     const { minOneBatch, lend } = options
-    return this.#guarded(() => readBatches(this.#segments.all, { offset, end, maxBytes, minOneBatch, lend }))
+    return this.#guard.run(() =>
+      readBatches(this.#segments.all, { offset, end, maxBytes, minOneBatch, lend }),
+    )
   }
 
   /** How many bytes `read` would find, were there no limit; throws the same. */
   readableBytes(offset: number, upTo: number): number {
     const end = this.#readableTo(offset, upTo)
-    return offset >= end ? 0 : this.#guarded(() => sizeOfBatches(this.#segments.all, offset, end))
+    return offset >= end ? 0 : this.#guard.run(() => sizeOfBatches(this.#segments.all, offset, end))
   }
 
   #readableTo(offset: number, upTo: number): number {
-    this.#mustBeUsable()
+    this.#guard.mustBeUsable()
     if (offset >= this.logStartOffset && offset <= this.logEndOffset) return Math.min(upTo, this.logEndOffset)
     throw new KafkaError(
       'OFFSET_OUT_OF_RANGE',
@@ -298,16 +264,16 @@ export class PartitionLog {
 
   /** The first record at or after `timestampMs`, below `upTo`. */
   offsetForTimestamp(timestampMs: number, upTo: number): FoundRecord | undefined {
-    this.#mustBeUsable()
+    this.#guard.mustBeUsable()
     const range = { startOffset: this.logStartOffset, endOffset: Math.min(upTo, this.logEndOffset) }
-    return this.#guarded(() => findByTimestamp(this.#segments.all, timestampMs, range))
+    return this.#guard.run(() => findByTimestamp(this.#segments.all, timestampMs, range))
   }
 
   /** The first record with the largest timestamp; undefined in an empty log. */
   maxTimestampOffset(): FoundRecord | undefined {
-    this.#mustBeUsable()
+    this.#guard.mustBeUsable()
     const range = { startOffset: this.logStartOffset, endOffset: this.logEndOffset }
-    return this.#guarded(() => findMaxTimestamp(this.#segments.all, range))
+    return this.#guard.run(() => findMaxTimestamp(this.#segments.all, range))
   }
 
   // Producers and transactions
@@ -331,8 +297,8 @@ export class PartitionLog {
 
   /** The aborted transactions with records from `from` on and below `upTo`, in order of their markers. */
   abortedTransactions(from: number, upTo: number): AbortedTransaction[] {
-    this.#mustBeUsable()
-    return this.#guarded(() => abortedTransactionsIn(this.#segments.all, from, upTo))
+    this.#guard.mustBeUsable()
+    return this.#guard.run(() => abortedTransactionsIn(this.#segments.all, from, upTo))
   }
 
   activeProducers(): ActiveProducer[] {
@@ -379,7 +345,7 @@ export class PartitionLog {
   }
 
   #cut(task: () => Promise<void>): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#guard.exclusive(async () => {
       await task()
       this.#compactedUpTo = Math.min(this.#compactedUpTo, this.logEndOffset)
       this.updateHighWatermark(Math.min(this.#highWatermark, this.logEndOffset))
@@ -388,7 +354,7 @@ export class PartitionLog {
 
   /** Records before `offset` are no longer readable; segments that hold nothing else are removed. */
   raiseLogStartOffset(offset: number): Promise<void> {
-    return this.#exclusive(() => this.#bounds.raiseStartTo(offset))
+    return this.#guard.exclusive(() => this.#bounds.raiseStartTo(offset))
   }
 
   /** Oldest first; the last one is being written to. */
@@ -398,7 +364,7 @@ export class PartitionLog {
 
   /** Closes the active segment if it is older than `segment.ms`; tells whether it was. */
   rollIfDue(nowMs: number): Promise<boolean> {
-    return this.#exclusive(async () => {
+    return this.#guard.exclusive(async () => {
       this.#writer.write()
       if (!this.#segments.active.isDue(nowMs, this.#limits)) return false
       this.#writer.roll()
@@ -411,13 +377,13 @@ export class PartitionLog {
    * well. Resolves to the number of segments removed; their files go after `file.delete.delay.ms`.
    */
   removeSegmentsBefore(offset: number, reason: string): Promise<number> {
-    return this.#exclusive(() => this.#bounds.removeSegmentsBefore(offset, reason))
+    return this.#guard.exclusive(() => this.#bounds.removeSegmentsBefore(offset, reason))
   }
 
   /** An empty segment that no reader sees, for `replaceSegments`. */
   newCleanedSegment(baseOffset: number): Segment {
-    this.#mustBeUsable()
-    return this.#guarded(() => this.#segments.newCleaned(baseOffset))
+    this.#guard.mustBeUsable()
+    return this.#guard.run(() => this.#segments.newCleaned(baseOffset))
   }
 
   /**
@@ -426,7 +392,7 @@ export class PartitionLog {
    * cleaned ones are removed then.
    */
   replaceSegments(old: readonly Segment[], cleaned: readonly Segment[]): Promise<void> {
-    return this.#exclusive(() => this.#bounds.replace(old, cleaned))
+    return this.#guard.exclusive(() => this.#bounds.replace(old, cleaned))
   }
 
   /** Everything before it was compacted; 0 when nothing was. What is truncated and written again is not. */
@@ -444,7 +410,7 @@ export class PartitionLog {
 
   /** False once the log is closed, or its directory offline. */
   get isUsable(): boolean {
-    return !this.#isClosed && this.#o.health.isOnline
+    return !this.#guard.isClosed && this.#o.health.isOnline
   }
 
   /** What to throw for `error`, met while one of the log's files was in use: takes the directory offline. */
@@ -454,54 +420,28 @@ export class PartitionLog {
 
   /** Flushes, leaves a producer snapshot at the end, and closes the files. */
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    await this.#exclusive(async () => {
-      this.#writer.write()
-      this.#segments.active.seal()
-      this.#snapshots.write(this.logEndOffset, encodeSnapshot(this.#writer.producers))
-      await this.#flusher.flushNow()
-    }).finally(() => this.abandon())
+    if (this.#guard.isClosed) return
+    await this.#guard
+      .exclusive(async () => {
+        this.#writer.write()
+        this.#segments.active.seal()
+        this.#snapshots.write(this.logEndOffset, encodeSnapshot(this.#writer.producers))
+        await this.#flusher.flushNow()
+      })
+      .finally(() => this.abandon())
   }
 
   /** Closes the files without writing anything: what a deleted or failed log is left with. */
   abandon(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#guard.isClosed) return
+    this.#guard.isClosed = true
     this.#flusher.stop()
     this.#segments.close()
   }
 
   /** Resolves when nothing is under way any more. */
   async settle(): Promise<void> {
-    await this.#queue.close()
+    await this.#guard.settle()
     this.#writer.write()
-  }
-
-  #mustBeUsable(): void {
-    this.#o.health.mustBeOnline()
-    if (this.#isClosed) {
-      throw new KafkaError('KAFKA_STORAGE_ERROR', `the log of ${this.topic}-${this.partition} is closed`)
-    }
-  }
-
-  /** Runs a task that waits for the disk after those before it; its unexpected failure takes the directory offline. */
-  #exclusive<T>(task: () => Promise<T>): Promise<T> {
-    return this.#queue.run(async () => {
-      this.#mustBeUsable()
-      try {
-        return await task()
-      } catch (error) {
-        if (error instanceof SegmentsChangedError) throw error
-        throw this.#o.health.failure(this.directory, error)
-      }
-    })
-  }
-
-  #guarded<T>(action: () => T): T {
-    try {
-      return action()
-    } catch (error) {
-      throw this.#o.health.failure(this.directory, error)
-    }
   }
 }

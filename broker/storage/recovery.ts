@@ -10,6 +10,7 @@ import { offsetFileName, offsetOfFile, type OffsetSuffix, SEGMENT_SUFFIXES } fro
 import type { Files } from './files.ts'
 import { finishInterrupted } from './interrupted-swap.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
+import type { LogSegments } from './log-segments.ts'
 import type { ProducerSnapshots } from './producer-snapshots.ts'
 import { ProducerState } from './producer-state.ts'
 import { Segment } from './segment.ts'
@@ -74,6 +75,24 @@ export function recoverSegments(options: RecoveryOptions): RecoveredSegments {
   snapshots.removeStray(segments.map(({ baseOffset }) => baseOffset))
   snapshots.removeAfter(segments.at(-1)?.endOffset ?? -1)
   return { segments, changed }
+}
+
+export interface LogParts {
+  readonly segments: LogSegments
+  readonly snapshots: ProducerSnapshots
+  readonly epochs: LeaderEpochs
+}
+
+/** Makes the log begin at `checkpointed`, or where its first segment does; returns that offset. */
+export function beginLog({ segments, snapshots, epochs }: LogParts, checkpointed: number): number {
+  const startOffset = Math.max(checkpointed, segments.all[0]?.baseOffset ?? 0)
+  if ((segments.all.at(-1)?.endOffset ?? -1) < startOffset) {
+    segments.restartAt(startOffset)
+    snapshots.removeAll()
+  }
+  epochs.truncateEnd(segments.active.endOffset)
+  epochs.truncateStart(startOffset)
+  return startOffset
 }
 
 /** What is wrong with a flushed segment at first sight; only the last one is looked into. */

@@ -2,7 +2,7 @@
  * The parts of one broker (one-broker-parts.ts) for the tests of a file: opened before and closed after them, with the
  * topics that they speak of.
  */
-import type { AppendInfo } from '../../broker/storage/partition-log.ts'
+import type { AppendInfo } from '../../broker/storage/append-info.ts'
 import { type OneBrokerParts, openParts, type PartsOptions } from './one-broker-parts.ts'
 import { batchOfTexts } from './records.ts'
 

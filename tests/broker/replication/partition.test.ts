@@ -1,5 +1,5 @@
 import { KafkaError } from '../../../broker/protocol/errors.ts'
-import type { AppendInfo } from '../../../broker/storage/partition-log.ts'
+import type { AppendInfo } from '../../../broker/storage/append-info.ts'
 import {
   batchOf,
   LAG_MAX_MS,
