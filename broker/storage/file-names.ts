@@ -6,11 +6,12 @@ export type OffsetSuffix = SegmentSuffix | '.snapshot'
 
 /**
  * What follows the name of a segment's file while it is not in use: written by the cleaner, on its way to replace
- * others (KIP-58's order: .cleaned, .swap, none), or about to be removed.
+ * others (KIP-58's order: .cleaned, .swap, none), about to be removed, or set aside by a recovery for people to look at.
  */
 export const CLEANED = '.cleaned'
 export const SWAP = '.swap'
 export const DELETED = '.deleted'
+export const LOST = '.lost'
 export type SegmentState = '' | typeof CLEANED | typeof SWAP
 
 export function offsetFileName(offset: number, suffix: OffsetSuffix | ''): string {

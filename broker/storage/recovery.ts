@@ -2,7 +2,7 @@
  * Opens the segments of a partition. After a clean stop only the ends are looked at. Otherwise every segment from the
  * recovery point on (all before it was flushed) is read: cut at the first batch that is torn, damaged or out of order,
  * its indexes made anew, its leader epochs and the state of the producers found again, and whatever follows the cut
- * or a hole removed.
+ * or a hole set aside (*.log.lost): not served, but kept for people to look at.
  */
 import type { BatchView } from '../protocol/record-batch.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -172,8 +172,11 @@ function isLostBefore(nextBase: number, segment: Segment, { compactedUpTo }: Rec
 function dropLater(bases: readonly number[], options: RecoveryOptions): void {
   for (const base of bases) {
     const segment = openSegment(base, options)
-    options.logger.warn({ file: segment.path }, 'segment after the cut removed')
-    segment.remove()
+    const { path, sizeBytes } = segment
+    options.logger.warn(
+      { file: path, sizeBytes, keptAs: segment.setAside() },
+      'segment after a cut or a hole set aside: remove it once nothing is missed',
+    )
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import {
   DELETED,
+  LOST,
   offsetFileName,
   SEGMENT_SUFFIXES,
   type SegmentState,
@@ -39,6 +40,14 @@ export class SegmentFiles {
       this.files.rename(this.path(suffix), deleted)
       return deleted
     })
+  }
+
+  /** Keeps the batches under a name that is not read any more, which it returns; indexes are made from batches. */
+  setAside(): string {
+    const lost = `${this.#stem}.log${LOST}`
+    this.files.rename(this.path('.log'), lost)
+    this.remove()
+    return lost
   }
 
   #there(): SegmentSuffix[] {

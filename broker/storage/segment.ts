@@ -433,6 +433,13 @@ export class Segment {
     this.#isGone = true
     this.#files.remove()
   }
+
+  /** Closes the segment and keeps its batches under another name, which it returns. */
+  setAside(): string {
+    this.close()
+    this.#isGone = true
+    return this.#files.setAside()
+  }
 }
 
 /** An empty segment for the cleaner to fill; what an interrupted cleaning left under its name is removed. */
