@@ -150,6 +150,22 @@ await describeWith(kafkaTools, 'old records', (tools) => {
     expect(found.size).toBeLessThanOrEqual(KEYS)
   })
 
+  test('a tombstone stays for delete.retention.ms after what it deletes has gone', async () => {
+    await createTopic('tombstones', { 'cleanup.policy': 'compact', 'delete.retention.ms': '3600000' })
+    for (const value of ['value', null]) {
+      await producer.send({ topic: 'tombstones', messages: [{ key: 'gone', value }] })
+    }
+    for (let send = 0; send < SENDS; send++) {
+      await producer.send({ topic: 'tombstones', messages: [{ key: `key-${send}`, value: 'x' }] })
+    }
+    await waitUntil(
+      () => compactions('tombstones').some((line) => Number(line['toOffset']) > 2),
+      'the tombstone was met by the cleaner',
+    )
+    const read = await readAll('tombstones')
+    expect(read.filter((text) => text.startsWith('gone='))).toEqual(['gone='])
+  })
+
   test('committed offsets are known after their log was compacted and the broker started again', async () => {
     await createTopic('committed', {})
     // Which makes the topic of the offsets; the commits come from a group without members, as tools write them.
@@ -175,7 +191,8 @@ await describeWith(kafkaTools, 'old records', (tools) => {
   test('kafka-dump-log reads what is left without a complaint', async () => {
     await stop()
     const partition = partitionOfKey(GROUP, OFFSETS_PARTITIONS)
-    const files = ['aged-0', 'sized-0', 'compacted-0', `__consumer_offsets-${partition}`].flatMap((name) => {
+    const logs = ['aged-0', 'sized-0', 'compacted-0', 'tombstones-0', `__consumer_offsets-${partition}`]
+    const files = logs.flatMap((name) => {
       const directory = path.join(broker.logDir, name)
       const wanted = readdirSync(directory).filter((file) => /\.(log|index|timeindex|snapshot)$/.test(file))
       return wanted.map((file) => path.join(directory, file))
