@@ -42,11 +42,6 @@ export class Fetchers {
     }
   }
 
-  /** Whether `partition` is followed from `leaderId`, in its present leader epoch. */
-  follows(partition: Partition, leaderId: number): boolean {
-    return this.#byLeader.get(leaderId)?.follows(partition) === true
-  }
-
   /** Resolves when nothing is written by them any more. */
   async close(): Promise<void> {
     this.#isClosed = true

@@ -104,12 +104,6 @@ export class FollowerFetcher {
     this.#running ??= this.#run()
   }
 
-  /** Whether it follows `partition` in its present leader epoch. */
-  follows(partition: Partition): boolean {
-    const followed = this.#followed.get(keyOf(partition.topicId, partition.index))
-    return followed?.partition === partition && followed.leaderEpoch === partition.leaderEpoch
-  }
-
   unfollow(partition: Partition): void {
     this.#followed.delete(keyOf(partition.topicId, partition.index))
   }

@@ -126,14 +126,13 @@ export class ReplicaManager {
     const reviewMs = Math.min(config.get('replica.lag.time.max.ms') / 2, MAX_ISR_REVIEW_MS)
     const checkpointMs = config.get('replica.high.watermark.checkpoint.interval.ms')
     this.#cancelTimers.push(
-      repeat(clock, reviewMs, async () => this.#review()),
+      repeat(clock, reviewMs, async () => this.#reviewIsrs()),
       repeat(clock, checkpointMs, () => this.#checkpoint()),
     )
   }
 
-  #review(): void {
+  #reviewIsrs(): void {
     for (const partition of this.#partitions.values()) if (partition.isLeader) partition.reviewIsrAnew()
-    this.#reviewRoles()
   }
 
   partition(topic: string, index: number): Partition | undefined {
@@ -338,22 +337,6 @@ export class ReplicaManager {
       }
     } finally {
       this.#tasks.delete(keyOf(name, index))
-    }
-  }
-
-  /** Roles are taken when an image tells of them; whatever was missed then is made good here, and said. */
-  #reviewRoles(): void {
-    for (const partition of this.#partitions.values()) {
-      const { topic, index, role, state } = partition
-      if (this.#tasks.has(keyOf(topic, index))) continue
-      if (this.#differs(this.#options.metadata.image, topic, index)) {
-        this.#logger.warn({ topic, partition: index }, 'the partition is not as the image has it')
-        this.#reconcile(topic, index)
-      } else if (role === 'follower' && state !== undefined && state.leader !== -1) {
-        if (this.#fetchers.follows(partition, state.leader)) continue
-        this.#logger.warn({ topic, partition: index, leader: state.leader }, 'the leader was not followed')
-        this.#fetchers.follow(partition, state.leader)
-      }
     }
   }
 
