@@ -271,16 +271,14 @@ export class ClusterMetadata {
   ): Promise<boolean> {
     const key = keys.partitionStateKey(topic, index)
     const value = keys.encodePartitionState(next, this.image.controller?.epoch ?? 0)
+    const { brokers } = this.image
     const members = registrationConditions(this.image, next.isr)
     if (members.length < next.isr.length) return false
-    const conditions = [
-      { key, modRevision: expected.stateRevision },
-      ...members.map(({ key: memberKey, modRevision }) => ({ key: memberKey, modRevision })),
-    ]
+    const conditions = [{ key, modRevision: expected.stateRevision }, ...members]
     if ((await this.commit(conditions, [{ key, value }])) !== undefined) return true
     const isStale = (image: MetadataImage): boolean =>
       image.topics.get(topic)?.partitions[index]?.stateRevision !== expected.stateRevision ||
-      members.some((member) => image.brokers.get(member.brokerId)?.revision !== member.modRevision)
+      next.isr.some((id) => image.brokers.get(id)?.revision !== brokers.get(id)?.revision)
     await this.waitFor(isStale, CATCH_UP_MS)
     return false
   }
@@ -361,14 +359,9 @@ export class ClusterMetadata {
 }
 
 /** That these brokers are registered as `image` has them; nothing for those that are not. */
-export function registrationConditions(
-  image: MetadataImage,
-  brokerIds: Iterable<number>,
-): (Condition & { readonly brokerId: number })[] {
-  return [...new Set(brokerIds)].flatMap((brokerId) => {
-    const broker = image.brokers.get(brokerId)
-    return broker === undefined
-      ? []
-      : [{ brokerId, key: keys.brokerKey(brokerId), modRevision: broker.revision }]
+export function registrationConditions(image: MetadataImage, brokerIds: Iterable<number>): Condition[] {
+  return [...new Set(brokerIds)].flatMap((id) => {
+    const broker = image.brokers.get(id)
+    return broker === undefined ? [] : [{ key: keys.brokerKey(id), modRevision: broker.revision }]
   })
 }

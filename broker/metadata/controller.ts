@@ -173,10 +173,7 @@ export class Controller {
   /** `decisions` were made on `image`. */
   async #commitAll(image: MetadataImage, decisions: readonly Decision[]): Promise<void> {
     const { metadata } = this.#options
-    const members = registrationConditions(
-      image,
-      decisions.flatMap(({ next }) => next.isr),
-    )
+    const members = memberConditions(image, decisions)
     // One condition is the election.
     const perCommit = Math.max(1, MAX_OPERATIONS - 1 - members.length)
     let conflicts = false
@@ -201,17 +198,13 @@ export class Controller {
       modRevision: expected.stateRevision,
       value: encodePartitionState(next, election.epoch),
     }))
-    const members = registrationConditions(
-      image,
-      decisions.flatMap(({ next }) => next.isr),
-    )
     const conditions: Condition[] = [
       { key: CONTROLLER_KEY, modRevision: election.revision },
-      ...members,
-      ...states,
+      ...memberConditions(image, decisions),
+      ...states.map(({ key, modRevision }) => ({ key, modRevision })),
     ]
     const revision = await this.#options.metadata.commit(
-      conditions.map(({ key, modRevision }) => ({ key, modRevision })),
+      conditions,
       states.map(({ key, value }) => ({ key, value })),
     )
     if (revision === undefined) return false
@@ -221,4 +214,12 @@ export class Controller {
     }
     return true
   }
+}
+
+/** That whoever is to be in sync is registered as it was when that was decided. */
+function memberConditions(image: MetadataImage, decisions: readonly Decision[]): Condition[] {
+  return registrationConditions(
+    image,
+    decisions.flatMap(({ next }) => next.isr),
+  )
 }

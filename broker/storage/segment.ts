@@ -379,7 +379,7 @@ export class Segment {
     this.findEnd()
   }
 
-  /** Completes the indexes: nothing is appended for now. The time index ends with the largest timestamp. */
+  /** Completes the indexes, as a segment that is closed has them: the time index ends with the largest timestamp. */
   seal(): void {
     this.#isSealed = true
     if (!this.#isEndKnown) return

@@ -16,11 +16,11 @@ export class History {
   readonly #read = new Map<number, Seen>()
   /** By offset: what a producer was told. */
   readonly #acknowledged = new Map<number, string>()
-  /** In the order of the producer. */
-  readonly #order: string[] = []
   /** Which broker acknowledged records of a leader epoch. */
   readonly #leaders = new Map<number, number>()
   readonly #acknowledgedBy = new Map<number, number>()
+  /** Offsets of records that were acknowledged after more than one attempt. */
+  readonly #resent = new Set<number>()
 
   constructor(name: string, story: Story) {
     this.name = name
@@ -41,7 +41,6 @@ export class History {
       }
       this.#acknowledged.set(offset, value)
       this.#acknowledgedBy.set(offset, brokerId)
-      this.#order.push(value)
     }
   }
 
@@ -68,9 +67,10 @@ export class History {
     this.#checkOrder([...records.values()].map(({ value }) => value))
     for (const [offset, brokerId] of this.#acknowledgedBy) {
       const epoch = records.get(offset)?.leaderEpoch
-      if (epoch === undefined) continue
+      // A record that was sent again may be acknowledged by a later leader than the one whose epoch it bears.
+      if (epoch === undefined || this.#resent.has(offset)) continue
       const other = this.#leaders.get(epoch) ?? brokerId
-      if (other !== brokerId && this.#appendedOnce(offset)) {
+      if (other !== brokerId) {
         this.#story.violation(
           `${this.name}: brokers ${other} and ${brokerId} both acknowledged in epoch ${epoch}`,
         )
@@ -79,14 +79,7 @@ export class History {
     }
   }
 
-  /** A record that was sent again may be acknowledged by a later leader than the one whose epoch it bears. */
-  #appendedOnce(offset: number): boolean {
-    return !this.#resent.has(offset)
-  }
-
-  readonly #resent = new Set<number>()
-
-  /** The record at `offset` was acknowledged after more than one attempt. */
+  /** `count` records from `offset` on were acknowledged after more than one attempt. */
   wasResent(offset: number, count: number): void {
     for (let index = 0; index < count; index += 1) this.#resent.add(offset + index)
   }

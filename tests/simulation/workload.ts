@@ -76,7 +76,7 @@ export class Workload {
   }
 
   async #produce(index: number): Promise<void> {
-    const { world, client } = this.#o
+    const { world } = this.#o
     const producerId = await this.#producerId()
     let sequence = 0
     while (!this.#stopping) {
@@ -86,7 +86,6 @@ export class Workload {
       sequence += count
       await world.sleep(between(world.random, 1, 60))
     }
-    client.process.mustLive()
   }
 
   /** Sends until it is acknowledged. */
