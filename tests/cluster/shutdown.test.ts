@@ -1,31 +1,18 @@
 /** SIGTERM: leadership goes to the others before the process does. */
 import { Kafka, logLevel } from 'kafkajs'
-import { startCluster, type TestCluster } from '../support/start-cluster.ts'
-import { WireClient } from '../support/wire-client.ts'
+import { useCluster } from '../support/use-cluster.ts'
 
 const EXIT_WITHIN_MS = 10_000
 
 describe('a planned stop', () => {
-  let cluster: TestCluster
-  let client: WireClient
-
-  beforeAll(async () => {
-    cluster = await startCluster({ brokers: 3, overrides: { 'min.insync.replicas': '2' } })
-    client = new WireClient(cluster.bootstrap)
-    await client.waitForBrokers(cluster.bootstrap)
-  }, 60_000)
-
-  afterAll(async () => {
-    await client.close()
-    await cluster.stop()
-  })
+  const used = useCluster({ 'min.insync.replicas': '2' })
 
   test('of each broker in turn, under acks=all load, fails no send and loses nothing', async () => {
-    await client.createTopic('rolling', { partitions: 3 })
-    await client.waitForIsr('rolling', 3)
+    await used.client.createTopic('rolling', { partitions: 3 })
+    await used.client.waitForIsr('rolling', 3)
     const kafka = new Kafka({
       clientId: 'rolling-writer',
-      brokers: [...cluster.bootstrap],
+      brokers: [...used.cluster.bootstrap],
       logLevel: logLevel.NOTHING,
       retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 30 },
     })
@@ -48,12 +35,12 @@ describe('a planned stop', () => {
     })()
     for (const id of [1, 2, 3]) {
       const startedMs = performance.now()
-      expect(await cluster.shutdown(id)).toMatchObject({ code: 0 })
+      expect(await used.cluster.shutdown(id)).toMatchObject({ code: 0 })
       expect(performance.now() - startedMs).toBeLessThan(EXIT_WITHIN_MS)
-      await cluster.start(id)
-      await client.waitForIsr('rolling', 3).catch((error: unknown) => {
-        const troubles = cluster.ids.flatMap((broker) =>
-          cluster.broker(broker).logs.filter(({ level }) => level === 'warn' || level === 'error'),
+      await used.cluster.start(id)
+      await used.client.waitForIsr('rolling', 3).catch((error: unknown) => {
+        const troubles = used.cluster.ids.flatMap((broker) =>
+          used.cluster.broker(broker).logs.filter(({ level }) => level === 'warn' || level === 'error'),
         )
         throw new Error(`${String(error)}\n${troubles.map((line) => JSON.stringify(line)).join('\n')}`)
       })
@@ -64,7 +51,7 @@ describe('a planned stop', () => {
     expect(failed).toBe(0)
     expect(acknowledged.flat().length).toBeGreaterThan(100)
     for (const partition of [0, 1, 2]) {
-      expect(await client.readAll('rolling', partition)).toEqual(acknowledged[partition])
+      expect(await used.client.readAll('rolling', partition)).toEqual(acknowledged[partition])
     }
   }, 120_000)
 })
