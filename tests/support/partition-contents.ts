@@ -161,32 +161,22 @@ function timesIn(records: Buffer): number[] {
 /** Header, size and checksum of each batch, and what its records say: equal when the bytes are. */
 function described(records: Buffer): string[] {
   return splitBatches(records).map((batch) => {
-    const {
-      baseOffset,
-      lastOffset,
-      leaderEpoch,
-      codec,
-      attributes,
-      sizeBytes,
-      crc,
-      producerId,
-      producerEpoch,
-    } = batch
     const texts = batch.isControl
       ? ['control']
       : decodeRecords(batch).map(({ key, value }) => `${String(key)}=${String(value)}`.slice(0, 30))
     const header = [
-      baseOffset,
-      lastOffset,
-      leaderEpoch,
-      codec,
-      attributes,
-      sizeBytes,
-      crc,
-      producerId,
-      producerEpoch,
+      batch.baseOffset,
+      batch.lastOffset,
+      batch.leaderEpoch,
+      batch.codec,
+      batch.attributes,
+      batch.sizeBytes,
+      batch.crc,
+      batch.producerId,
+      batch.producerEpoch,
+      batch.baseSequence,
     ]
-    return `${header.join(' ')} ${batch.baseSequence} ${texts.join(' ')}`
+    return [...header, ...texts].join(' ')
   })
 }
 
