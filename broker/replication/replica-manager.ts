@@ -126,8 +126,16 @@ export class ReplicaManager {
     const reviewMs = Math.min(config.get('replica.lag.time.max.ms') / 2, MAX_ISR_REVIEW_MS)
     const checkpointMs = config.get('replica.high.watermark.checkpoint.interval.ms')
     this.#cancelTimers.push(
-      repeat(clock, reviewMs, async () => this.#reviewIsrs()),
-      repeat(clock, checkpointMs, () => this.#checkpoint()),
+      repeat(
+        clock,
+        () => reviewMs,
+        () => this.#reviewIsrs(),
+      ),
+      repeat(
+        clock,
+        () => checkpointMs,
+        () => this.#checkpoint(),
+      ),
     )
   }
 

@@ -1,15 +1,20 @@
 /** Something that is done again and again. */
 import type { Clock } from './clock.ts'
 
-/** Runs `action`, which does not reject, `periodMs` from now and then `periodMs` after it ended last; the result ends it. */
-export function repeat(clock: Clock, periodMs: number, action: () => Promise<void>): () => void {
+/**
+ * Runs `action`, which neither throws nor rejects, a period from now and then a period after it ended last. The period
+ * is asked for each time; one of 0 ms ends it, as does calling the result.
+ */
+export function repeat(clock: Clock, periodMs: () => number, action: () => Promise<void> | void): () => void {
   let isOver = false
   let cancel = (): void => {}
   const schedule = (): void => {
-    cancel = clock.after(periodMs, () => {
-      void action().finally(() => {
-        if (!isOver) schedule()
-      })
+    const delayMs = periodMs()
+    if (isOver || delayMs === 0) return
+    cancel = clock.after(delayMs, () => {
+      const ended = action()
+      if (ended === undefined) schedule()
+      else void ended.finally(schedule)
     })
   }
   schedule()

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { repeat } from '../runtime/repeat.ts'
 import type { DirectoryHealth } from './directory-health.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import type { DirectoryLoss, DirectoryView } from './directory-view.ts'
@@ -262,18 +263,21 @@ export class LogManager {
   }
 
   #scheduleUpkeep(): void {
-    const { config } = this.#o
+    const { config, clock } = this.#o
     const checkpointMs = (): number =>
       Math.min(
         config.get('log.flush.offset.checkpoint.interval.ms'),
         config.get('log.flush.start.offset.checkpoint.interval.ms'),
       )
-    this.#repeat(checkpointMs, () => this.#checkpoint())
-    this.#repeat(
-      () => config.get('producer.id.expiration.check.interval.ms'),
-      () => {
-        for (const log of this.#logs.values()) log.expireProducers()
-      },
+    this.#cancels.add(repeat(clock, checkpointMs, () => this.#checkpoint()))
+    this.#cancels.add(
+      repeat(
+        clock,
+        () => config.get('producer.id.expiration.check.interval.ms'),
+        () => {
+          for (const log of this.#logs.values()) log.expireProducers()
+        },
+      ),
     )
   }
 
@@ -283,18 +287,6 @@ export class LogManager {
         this.#logger.error({ directory: directory.path, err: error }, 'checkpoint failed')
       })
     }
-  }
-
-  /** Runs `action` after each interval; one of 0 ends that. */
-  #repeat(intervalMs: () => number, action: () => void): void {
-    const delayMs = intervalMs()
-    if (delayMs === 0) return
-    const cancel = this.#o.clock.after(delayMs, () => {
-      this.#cancels.delete(cancel)
-      action()
-      this.#repeat(intervalMs, action)
-    })
-    this.#cancels.add(cancel)
   }
 
   /** Those of log.dirs that could not be used when the broker started: nobody knows what they hold. */
